@@ -1,0 +1,246 @@
+// The port under Node, Bun and Deno. Built-in modules are fetched when first used: each costs milliseconds at start.
+
+import * as fs from "node:fs";
+import { decodeName, encodeName, quoteName } from "../bytes/names.ts";
+import { FsynthError } from "../error.ts";
+import { gzipFrames } from "./gzip.ts";
+import { trackTemporary } from "./node-exit.ts";
+import type { FileStat, Files, Hasher, Host, ReadHandle, Spool, WriteHandle } from "./port.ts";
+
+const SURROGATE = /[\ud800-\udfff]/;
+
+function hostPath(path: string): string | Buffer {
+  return SURROGATE.test(path) ? Buffer.from(encodeName(path)) : path;
+}
+
+/** Runs a call of the system; its failure becomes FsynthError `io` with the path. */
+function call<T>(what: string, path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw ioError(what, path, cause);
+  }
+}
+
+function ioError(what: string, path: string, cause: unknown): FsynthError {
+  if (cause instanceof FsynthError) return cause;
+  const message = cause instanceof Error ? cause.message.replace(/^(E[A-Z0-9]+: [^,]*),.*$/s, "$1") : String(cause);
+  return new FsynthError("io", `cannot ${what} ${quoteName(path)}: ${message}`, { path }, { cause });
+}
+
+const KIND: Readonly<Record<number, FileStat["kind"]>> = {
+  1: "fifo",
+  2: "character-device",
+  4: "directory",
+  6: "block-device",
+  8: "file",
+  10: "symlink",
+  12: "socket",
+};
+
+function fileStat(stat: fs.BigIntStats): FileStat {
+  const mode = Number(stat.mode);
+  const ns = stat.mtimeNs;
+  let sec = ns / 1_000_000_000n;
+  if (ns < 0n && sec * 1_000_000_000n !== ns) sec -= 1n;
+  const rdev = stat.rdev;
+  return {
+    kind: KIND[mode >> 12] ?? "unknown",
+    mode: mode & 0o7777,
+    uid: Number(stat.uid),
+    gid: Number(stat.gid),
+    size: Number(stat.size),
+    nlink: Number(stat.nlink),
+    dev: Number(stat.dev),
+    ino: stat.ino,
+    // glibc's gnu_dev_major and gnu_dev_minor.
+    major: rdev === 0n ? 0 : Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
+    minor: rdev === 0n ? 0 : Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
+    mtimeSec: Number(sec),
+    mtimeNsec: Number(ns - sec * 1_000_000_000n),
+    allocated: Number(stat.blocks) * 512,
+  };
+}
+
+function readFully(fd: number, path: string, offset: number, target: Uint8Array): number {
+  let done = 0;
+  while (done < target.length) {
+    const count = call("read", path, () => fs.readSync(fd, target, done, target.length - done, offset + done));
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
+}
+
+function writeFully(fd: number, path: string, offset: number, bytes: Uint8Array): void {
+  let done = 0;
+  while (done < bytes.length) {
+    done += call("write", path, () => fs.writeSync(fd, bytes, done, bytes.length - done, offset + done));
+  }
+}
+
+class NodeReadHandle implements ReadHandle {
+  readonly size: number;
+  constructor(
+    readonly path: string,
+    readonly fd: number,
+  ) {
+    this.size = this.stat().size;
+  }
+  readAt(offset: number, target: Uint8Array): number {
+    return readFully(this.fd, this.path, offset, target);
+  }
+  stat(): FileStat {
+    return fileStat(call("stat", this.path, () => fs.fstatSync(this.fd, { bigint: true })));
+  }
+  close(): void {
+    fs.closeSync(this.fd);
+  }
+}
+
+class NodeWriteHandle implements WriteHandle {
+  constructor(
+    readonly path: string,
+    readonly fd: number,
+  ) {}
+  writeAt(offset: number, bytes: Uint8Array): void {
+    writeFully(this.fd, this.path, offset, bytes);
+  }
+  truncate(size: number): void {
+    call("set the size of", this.path, () => fs.ftruncateSync(this.fd, size));
+  }
+  sync(): void {
+    call("flush", this.path, () => fs.fsyncSync(this.fd));
+  }
+  close(): void {
+    call("close", this.path, () => fs.closeSync(this.fd));
+  }
+}
+
+class NodeSpool implements Spool {
+  size = 0;
+  readonly #fd: number;
+  readonly #path: string;
+  readonly #forget: () => void;
+  #open = true;
+
+  constructor(directory: string | undefined) {
+    const folder = directory ?? process.env.TMPDIR ?? "/tmp";
+    const name = `.fsynth-spool-${process.pid}-${Math.random().toString(36).slice(2)}`;
+    this.#path = `${folder}/${name}`;
+    this.#fd = call("make a temporary file in", folder, () => fs.openSync(this.#path, "wx+", 0o600));
+    // Where the system lets an open file lose its name, not even a kill leaves it behind.
+    let named = false;
+    try {
+      fs.unlinkSync(this.#path);
+    } catch {
+      named = true;
+    }
+    this.#forget = named ? trackTemporary(this.#path) : () => {};
+    spools.register(this, this.#fd, this);
+  }
+
+  append(bytes: Uint8Array): void {
+    writeFully(this.#fd, this.#path, this.size, bytes);
+    this.size += bytes.length;
+  }
+
+  readAt(offset: number, target: Uint8Array): number {
+    return readFully(this.#fd, this.#path, offset, target);
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    spools.unregister(this);
+    fs.closeSync(this.#fd);
+    this.#forget();
+  }
+}
+
+// A tree that is dropped takes its spool with it.
+const spools = new FinalizationRegistry<number>((fd) => {
+  fs.closeSync(fd);
+});
+
+function statWith(read: (path: string | Buffer) => fs.BigIntStats, path: string): FileStat | undefined {
+  try {
+    return fileStat(read(hostPath(path)));
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw ioError("stat", path, cause);
+  }
+}
+
+const files: Files = {
+  lstat: (path) => statWith((p) => fs.lstatSync(p, { bigint: true }), path),
+  stat: (path) => statWith((p) => fs.statSync(p, { bigint: true }), path),
+  readDirectory(path) {
+    const names = call("list", path, () => fs.readdirSync(hostPath(path)));
+    // U+FFFD may stand for bytes that are not UTF-8: then the bytes themselves are asked for.
+    if (!names.some((name) => name.includes("\ufffd"))) return names;
+    return call("list", path, () => fs.readdirSync(hostPath(path), { encoding: "buffer" })).map((name) => decodeName(name));
+  },
+  readLink(path) {
+    const target = call("read the link", path, () => fs.readlinkSync(hostPath(path)));
+    if (!target.includes("\ufffd")) return target;
+    return decodeName(call("read the link", path, () => fs.readlinkSync(hostPath(path), { encoding: "buffer" })));
+  },
+  openRead: (path) =>
+    new NodeReadHandle(
+      path,
+      call("open", path, () => fs.openSync(hostPath(path), "r")),
+    ),
+  readFile: (path) => call("read", path, () => fs.readFileSync(hostPath(path))),
+  openWrite(path, { exclusive, mode }) {
+    const flags = fs.constants.O_RDWR | fs.constants.O_CREAT | (exclusive ? fs.constants.O_EXCL : 0);
+    return new NodeWriteHandle(
+      path,
+      call("make", path, () => fs.openSync(hostPath(path), flags, mode ?? 0o666)),
+    );
+  },
+  rename: (from, to) => call("rename", from, () => fs.renameSync(hostPath(from), hostPath(to))),
+  remove: (path) => call("remove", path, () => fs.unlinkSync(hostPath(path))),
+  realPath: (path) => decodeName(call("resolve", path, () => fs.realpathSync(hostPath(path), { encoding: "buffer" }))),
+  spool: (directory) => new NodeSpool(directory),
+  syncDirectory(path) {
+    const fd = call("open", path, () => fs.openSync(hostPath(path), "r"));
+    try {
+      fs.fsyncSync(fd);
+    } catch {
+      // Some systems cannot flush a directory; the file itself is flushed.
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+  removeOnExit: (path) => trackTemporary(path),
+  processId: process.pid,
+  processAlive(id) {
+    try {
+      process.kill(id, 0);
+      return true;
+    } catch (cause) {
+      return (cause as NodeJS.ErrnoException).code === "EPERM";
+    }
+  },
+};
+
+export const host: Host = {
+  name: "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node",
+  files,
+  sha256(): Hasher {
+    const hash = process.getBuiltinModule("node:crypto").createHash("sha256");
+    return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() };
+  },
+  gzip: (source) => gzipFrames(source),
+  gunzip: () => {
+    throw new FsynthError("unsupported", "gzip input is not wired up");
+  },
+  zstd: () => {
+    throw new FsynthError("unsupported", "zstd output is not wired up");
+  },
+  unzstd: () => {
+    throw new FsynthError("unsupported", "zstd input is not wired up");
+  },
+};

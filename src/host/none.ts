@@ -1,0 +1,30 @@
+// The other side of the port where there are no files: browsers and unknown runtimes. Hashing and (de)compression are
+// plain JavaScript; everything that needs files says that it cannot.
+
+import { sha256 } from "@noble/hashes/sha2.js";
+import { FsynthError } from "../error.ts";
+import { gzipFrames, inflateMembers } from "./gzip.ts";
+import type { Files, Host } from "./port.ts";
+
+function noFiles(): never {
+  throw new FsynthError("unsupported", "this runtime has no files; give and take bytes or streams instead");
+}
+
+export const host: Host = {
+  name: "none",
+  get files(): Files {
+    return noFiles();
+  },
+  sha256() {
+    const hash = sha256.create();
+    return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() };
+  },
+  gunzip: (source) => inflateMembers(source),
+  gzip: (source) => gzipFrames(source),
+  unzstd: () => {
+    throw new FsynthError("unsupported", "this runtime cannot read zstd");
+  },
+  zstd: () => {
+    throw new FsynthError("unsupported", "this runtime cannot write zstd; gzip works everywhere");
+  },
+};

@@ -1,0 +1,99 @@
+// The port to the runtime: the few things that differ between Node, Bun, Deno and a browser. `#host` in package.json
+// chooses the other side: node.ts, or none.ts where there are no files.
+//
+// Paths are strings in fsynth's lossless spelling (src/bytes/names.ts). File calls are synchronous: a promise per file
+// costs several times the read itself. All of them throw FsynthError `io` with the path and the system's message.
+
+/** What `lstat` tells. Times are whole seconds and nanoseconds; `dev`, `ino` identify hard links. */
+export interface FileStat {
+  readonly kind: "file" | "directory" | "symlink" | "character-device" | "block-device" | "fifo" | "socket" | "unknown";
+  /** Permission bits, 12 bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly nlink: number;
+  readonly dev: number;
+  readonly ino: bigint;
+  /** Of a device node itself. */
+  readonly major: number;
+  readonly minor: number;
+  readonly mtimeSec: number;
+  readonly mtimeNsec: number;
+  /** Bytes that the host has allocated. */
+  readonly allocated: number;
+}
+
+/** A file open for reading at any offset. */
+export interface ReadHandle {
+  readonly size: number;
+  /** Reads into `target` from `offset`; returns the count, less than `target.length` only at the end of the file. */
+  readAt(offset: number, target: Uint8Array): number;
+  /** What the open file is now; to find out whether it changed. */
+  stat(): FileStat;
+  close(): void;
+}
+
+/** A file being written at increasing offsets; gaps become holes. */
+export interface WriteHandle {
+  writeAt(offset: number, bytes: Uint8Array): void;
+  truncate(size: number): void;
+  sync(): void;
+  close(): void;
+}
+
+/** A temporary file without a name (or with one that goes at exit), filled once and then read. */
+export interface Spool {
+  readonly size: number;
+  append(bytes: Uint8Array): void;
+  readAt(offset: number, target: Uint8Array): number;
+  close(): void;
+}
+
+export interface Hasher {
+  update(bytes: Uint8Array): void;
+  digest(): Uint8Array;
+}
+
+export interface Files {
+  /** Follows no symlink. `undefined` when nothing is there. */
+  lstat(path: string): FileStat | undefined;
+  /** Follows symlinks. `undefined` when nothing is there. */
+  stat(path: string): FileStat | undefined;
+  /** Entry names in lossless spelling, without `.` and `..`, in the order of the host. */
+  readDirectory(path: string): string[];
+  readLink(path: string): string;
+  openRead(path: string): ReadHandle;
+  /** Reads a whole (small) file. */
+  readFile(path: string): Uint8Array;
+  /** Makes a new file for writing; `exclusive` fails where one exists, otherwise what is there is opened, not truncated. */
+  openWrite(path: string, how: { readonly exclusive: boolean; readonly mode?: number }): WriteHandle;
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  /** `path` with every symlink resolved. */
+  realPath(path: string): string;
+  /** Makes a spool in `directory`, by default where the system keeps temporary files. */
+  spool(directory?: string): Spool;
+  /** Flushes a directory's entries to the disk, where the system can. */
+  syncDirectory(path: string): void;
+  /** Registers a path to be removed if the process is ended by a signal; the result takes it back. */
+  removeOnExit(path: string): () => void;
+  /** Number of this process, for temporary names. */
+  readonly processId: number;
+  /** Whether a process of this number is alive. */
+  processAlive(id: number): boolean;
+}
+
+export interface Host {
+  /** `node`, `bun`, `deno` or `none`. */
+  readonly name: string;
+  /** Files of the machine; throws `unsupported` where there are none. */
+  readonly files: Files;
+  sha256(): Hasher;
+  /** Streams of decompressed bytes; concatenated members and frames are all read. */
+  gunzip(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  unzstd(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  /** Streams of compressed bytes, the same on every runtime; input chunking does not matter. */
+  gzip(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  zstd(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+}

@@ -1,0 +1,41 @@
+// The contract of a format: one plain value a folder under formats/.
+
+import type { Snapshot } from "../tree/snapshot.ts";
+import type { OptionInputs, OptionTable, OptionValues } from "./options.ts";
+import type { Plan } from "./plan.ts";
+
+/** What a profile can hold, for `fsynth formats`: one line per subject. */
+export type Capabilities = Readonly<Record<string, string | number | boolean>>;
+
+/** A named set of defaults of a format, chosen with `-f`. */
+export interface Profile {
+  readonly name: string;
+  /** One sentence. */
+  readonly summary: string;
+  readonly capabilities: Capabilities;
+}
+
+/** A format that can be written: options in, a plan out. Pure and synchronous. */
+export interface Format<T extends OptionTable = OptionTable> {
+  /** The folder's name: `ext`, `ffs`, `cpio`, `tar`. */
+  readonly name: string;
+  readonly profiles: readonly Profile[];
+  /** Options beside those of every format. */
+  readonly options: T;
+  /**
+   * Plans an image of `profile`.
+   *
+   * Throws `unsupported` with every violation when the tree holds what the profile cannot, and `usage` when options
+   * contradict each other or the size is too small.
+   */
+  plan(profile: string, snapshot: Snapshot, options: OptionValues<T>, context: PlanContext): Plan;
+}
+
+/** What planning may use besides the tree and the options. */
+export interface PlanContext {
+  readonly allowLoss: boolean;
+  /** Derives `length` (at most 32) bytes for `purpose` from the seed of tree and options; computed when first asked for. */
+  derive(purpose: string, length: number): Uint8Array;
+}
+
+export type { OptionInputs, OptionTable, OptionValues };

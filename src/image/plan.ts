@@ -1,0 +1,47 @@
+// A plan: everything about an image before its first byte is written.
+
+import type { Region } from "./region.ts";
+
+/** Something the user should know though the image is right. */
+export interface Warning {
+  /** Stable name, such as `time-looks-wrapped`. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Figures of an image; what a format has no notion of is left out. */
+export interface Summary {
+  /** The profile, such as `ext4`. */
+  readonly format: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly blockSize?: number;
+  readonly blocks?: number;
+  readonly freeBlocks?: number;
+  readonly inodes?: number;
+  readonly freeInodes?: number;
+  readonly groups?: number;
+  readonly journalBlocks?: number;
+  readonly label?: string;
+  readonly uuid?: string;
+  readonly features?: readonly string[];
+  /** Files, directories, symlinks, … of the tree. */
+  readonly entries?: number;
+}
+
+/**
+ * A complete plan. It knows the size, every inode number and every block run, and has read no content.
+ */
+export interface Plan {
+  /** Bytes. */
+  readonly size: number;
+  /** In the usual spelling; undefined for formats without one. */
+  readonly uuid: string | undefined;
+  readonly summary: Summary;
+  readonly warnings: readonly Warning[];
+  /**
+   * The image's regions in ascending order without gaps, from the one that holds byte `from` (default 0) to the end.
+   * Reached by search, so a region far inside costs no more than the first.
+   */
+  regions(from?: number): Iterable<Region>;
+}

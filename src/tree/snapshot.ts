@@ -1,0 +1,267 @@
+// The frozen, normalised, sorted tree that formats plan from. Entries lie in flat arrays: one run of entries per
+// directory, sorted by bytes, and one arena of names, so that a million entries stay cheap.
+
+import { compareBytes, decodeName, encodeName, quoteName } from "../bytes/names.ts";
+import { FsynthError } from "../error.ts";
+import type { Content } from "./content.ts";
+import { excludeFilter, type PathFilter } from "./exclude.ts";
+import { type DirectoryNode, imageTime, type Kind, type Node, type Time, type Xattrs } from "./node.ts";
+import type { Tree } from "./tree.ts";
+
+export interface Xattr {
+  /** Full name, encoded. */
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** One inode's worth of the tree. All kinds have one shape, so that hot loops over nodes see one hidden class. */
+export interface SnapshotNode {
+  readonly kind: Kind;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly atime: Time;
+  readonly mtime: Time;
+  readonly ctime: Time;
+  readonly btime: Time;
+  /** Sorted by the bytes of the name. */
+  readonly xattrs: readonly Xattr[];
+  /** The first entry that names this node, -1 for the root. */
+  readonly entry: number;
+  /** Index of the directory that holds that entry; the root is its own parent. */
+  readonly parent: number;
+  /** How many entries name it. */
+  links: number;
+  /** Files only. */
+  readonly content: Content | undefined;
+  /** Symlinks only: the target's bytes. */
+  readonly target: Uint8Array | undefined;
+  /** Devices only. */
+  readonly major: number;
+  readonly minor: number;
+  /** Directories only: their run of entries, and how many of those are directories. */
+  first: number;
+  count: number;
+  subdirectories: number;
+}
+
+export interface Snapshot {
+  /** `nodes[0]` is the root. A directory's entries come one behind the other, then its subdirectories in order, depth first. */
+  readonly nodes: readonly SnapshotNode[];
+  /** How many entries there are; entry `e` is named `names[nameStart[e]..nameStart[e + 1])` and leads to `nodes[entryNode[e]]`. */
+  readonly entries: number;
+  readonly entryNode: Uint32Array;
+  readonly nameStart: Uint32Array;
+  readonly names: Uint8Array;
+  /** The image's own time. */
+  readonly time: Time;
+}
+
+/** What normalisation does to every node. */
+export interface SnapshotOptions {
+  /** Sets every time. */
+  readonly mtime?: Time | undefined;
+  /** Lowers later times, of all four kinds. */
+  readonly clampMtime?: Time | undefined;
+  /** Gives everything one owner. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly mapUid?: ReadonlyMap<number, number> | undefined;
+  readonly mapGid?: ReadonlyMap<number, number> | undefined;
+  /** Globs of what stays out (exclude.ts). */
+  readonly exclude?: readonly string[] | undefined;
+}
+
+const NO_XATTRS: readonly Xattr[] = Object.freeze([]);
+
+export function isLater(a: Time, b: Time): boolean {
+  return a.sec > b.sec || (a.sec === b.sec && a.nsec > b.nsec);
+}
+
+/** Takes the snapshot. Throws `source` for a directory that stands in two places and for a bad name. */
+export function takeSnapshot(tree: Tree, options: SnapshotOptions = {}): Snapshot {
+  return new Taking(tree, options).take();
+}
+
+class Taking {
+  readonly #nodes: SnapshotNode[] = [];
+  readonly #originals: Node[] = [];
+  readonly #indexOf = new Map<Node, number>();
+  #entryNode = new Uint32Array(1024);
+  #nameStart = new Uint32Array(1024);
+  #names = new Uint8Array(16 * 1024);
+  #entries = 0;
+  #nameEnd = 0;
+  #newest: Time | undefined;
+  readonly #excluded: PathFilter | undefined;
+
+  constructor(
+    readonly tree: Tree,
+    readonly options: SnapshotOptions,
+  ) {
+    this.#excluded = options.exclude?.length ? excludeFilter(options.exclude) : undefined;
+  }
+
+  take(): Snapshot {
+    // First the shape (a time may depend on the newest of all), then the nodes with their final metadata.
+    const parents: number[] = [0];
+    const firstEntry: number[] = [-1];
+    const runs: { first: number; count: number; subdirectories: number }[] = [];
+    const links: number[] = [1];
+    this.#add(this.tree.root);
+    const open: [index: number, path: string][] = [[0, ""]];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const [index, path] = next;
+      const directory = this.#originals[index] as DirectoryNode; // only directories are put on `open`
+      const first = this.#entries;
+      const below: [number, string][] = [];
+      for (const name of this.#sortedNames(directory, path)) {
+        const child = directory.children.get(name) as Node; // `name` is one of its keys
+        let at = this.#indexOf.get(child);
+        if (at === undefined) {
+          at = this.#add(child);
+          parents.push(index);
+          firstEntry.push(this.#entries);
+          links.push(1);
+          if (child.kind === "directory") below.push([at, this.#excluded ? `${path}/${name}` : ""]);
+        } else {
+          if (child.kind === "directory") {
+            throw new FsynthError("source", `directory ${quoteName(name)} stands in two places of the tree`, {
+              path: `${path}/${name}`,
+            });
+          }
+          links[at] = (links[at] as number) + 1;
+        }
+        this.#addEntry(name, at);
+      }
+      runs[index] = { first, count: this.#entries - first, subdirectories: below.length };
+      for (let i = below.length - 1; i >= 0; i--) open.push(below[i] as [number, string]);
+    }
+    const time = this.options.mtime ?? this.options.clampMtime ?? this.#newest ?? { sec: 0, nsec: 0 };
+    for (let i = 0; i < this.#originals.length; i++) {
+      const run = runs[i] ?? { first: 0, count: 0, subdirectories: 0 };
+      this.#nodes.push(
+        this.#finish(this.#originals[i] as Node, time, firstEntry[i] as number, parents[i] as number, links[i] as number, run),
+      );
+    }
+    return {
+      nodes: this.#nodes,
+      entries: this.#entries,
+      entryNode: this.#entryNode.slice(0, this.#entries),
+      nameStart: this.#nameStart.slice(0, this.#entries + 1),
+      names: this.#names.slice(0, this.#nameEnd),
+      time,
+    };
+  }
+
+  #add(node: Node): number {
+    const index = this.#originals.length;
+    this.#originals.push(node);
+    this.#indexOf.set(node, index);
+    if (node.mtime !== imageTime && (this.#newest === undefined || isLater(node.mtime, this.#newest))) this.#newest = node.mtime;
+    return index;
+  }
+
+  #sortedNames(directory: DirectoryNode, path: string): string[] {
+    let names = [...directory.children.keys()];
+    const excluded = this.#excluded;
+    if (excluded) names = names.filter((name) => !excluded(`${path}/${name}`));
+    // Without characters from U+D800 on, the order of UTF-16 units is the order of the bytes.
+    if (names.some((name) => /[\ud800-\uffff]/.test(name))) {
+      return names
+        .map((name) => ({ name, bytes: encodeName(name) }))
+        .sort((a, b) => compareBytes(a.bytes, b.bytes))
+        .map(({ name }) => name);
+    }
+    return names.sort();
+  }
+
+  #addEntry(name: string, node: number): void {
+    if (this.#entries + 1 >= this.#entryNode.length) {
+      this.#entryNode = grown(this.#entryNode);
+      this.#nameStart = grown(this.#nameStart);
+    }
+    if (this.#nameEnd + name.length * 3 > this.#names.length) {
+      const larger = new Uint8Array(Math.max(this.#names.length * 2, this.#nameEnd + name.length * 3));
+      larger.set(this.#names);
+      this.#names = larger;
+    }
+    this.#entryNode[this.#entries++] = node;
+    let at = this.#nameEnd;
+    for (let i = 0; i < name.length; i++) {
+      const code = name.charCodeAt(i);
+      if (code >= 0x80) {
+        const bytes = encodeName(name);
+        this.#names.set(bytes, this.#nameEnd);
+        at = this.#nameEnd + bytes.length;
+        break;
+      }
+      this.#names[at++] = code;
+    }
+    this.#nameEnd = at;
+    this.#nameStart[this.#entries] = at;
+  }
+
+  #finish(
+    node: Node,
+    time: Time,
+    entry: number,
+    parent: number,
+    links: number,
+    run: { readonly first: number; readonly count: number; readonly subdirectories: number },
+  ): SnapshotNode {
+    const { mtime, clampMtime, owner, mapUid, mapGid } = this.options;
+    const settle = (given: Time): Time => {
+      if (mtime) return mtime;
+      const own = given === imageTime ? time : given;
+      return clampMtime && isLater(own, clampMtime) ? clampMtime : own;
+    };
+    const device = node.kind === "character-device" || node.kind === "block-device";
+    return {
+      kind: node.kind,
+      mode: node.mode,
+      uid: owner ? owner.uid : (mapUid?.get(node.uid) ?? node.uid),
+      gid: owner ? owner.gid : (mapGid?.get(node.gid) ?? node.gid),
+      atime: settle(node.atime),
+      mtime: settle(node.mtime),
+      ctime: settle(node.ctime),
+      btime: settle(node.btime),
+      xattrs: node.xattrs ? sortedXattrs(node.xattrs) : NO_XATTRS,
+      entry,
+      parent,
+      links,
+      content: node.kind === "file" ? node.content : undefined,
+      target: node.kind === "symlink" ? encodeName(node.target) : undefined,
+      major: device ? node.major : 0,
+      minor: device ? node.minor : 0,
+      first: run.first,
+      count: run.count,
+      subdirectories: run.subdirectories,
+    };
+  }
+}
+
+function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(array.length * 2);
+  larger.set(array);
+  return larger;
+}
+
+function sortedXattrs(xattrs: Xattrs): Xattr[] {
+  return [...xattrs].map(([name, value]) => ({ name: encodeName(name), value })).sort((a, b) => compareBytes(a.name, b.name));
+}
+
+/** The name of entry `entry`, encoded; a view into the snapshot. */
+export function entryName(snapshot: Snapshot, entry: number): Uint8Array {
+  return snapshot.names.subarray(snapshot.nameStart[entry], snapshot.nameStart[entry + 1]);
+}
+
+/** The path of a node by its first name, `/` for the root. */
+export function pathOf(snapshot: Snapshot, index: number): string {
+  const names: string[] = [];
+  for (let at = index; at !== 0; ) {
+    const node = snapshot.nodes[at] as SnapshotNode; // indices come from the snapshot itself
+    names.push(decodeName(entryName(snapshot, node.entry)));
+    at = node.parent;
+  }
+  return `/${names.reverse().join("/")}`;
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+// The tests run the sources themselves: `#host` is resolved here as package.json resolves it for the built files.
+const all = process.env.FSYNTH_TEST === "all";
+
+export default defineConfig({
+  resolve: { alias: { "#host": new URL("./src/host/node.ts", import.meta.url).pathname } },
+  test: {
+    include: all ? ["test/**/*.test.ts", "test/**/*.long.ts"] : ["test/**/*.test.ts"],
+    testTimeout: all ? 1_800_000 : 120_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+  },
+});
