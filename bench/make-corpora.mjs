@@ -333,6 +333,7 @@ for (const name of wanted) make(name);
 if (fs.existsSync(debs)) {
   // What rescue, base and small were made of: their sums compare only between machines where this file is the same.
   const packages = fs.readdirSync(debs).filter((file) => file.endsWith(".deb"));
-  const versions = packages.map((file) => run("dpkg-deb", ["-W", "--showformat=${Package}=${Version}\n", join(debs, file)]));
-  fs.writeFileSync(join(out, "packages.txt"), versions.sort().join(""));
+  const versions = packages.map((file) => run("dpkg-deb", ["-f", join(debs, file), "Package", "Version"]));
+  const lines = versions.map((fields) => fields.replace(/^Package: (.*)\nVersion: (.*)\n$/, "$1=$2\n"));
+  fs.writeFileSync(join(out, "packages.txt"), lines.sort().join(""));
 }
