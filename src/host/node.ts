@@ -5,6 +5,7 @@ import { decodeName, encodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import { gzipFrames } from "./gzip.ts";
 import { trackTemporary } from "./node-exit.ts";
+import { runCommand } from "./node-run.ts";
 import type { FileStat, Files, Hasher, Host, ReadHandle, Spool, WriteHandle } from "./port.ts";
 
 const SURROGATE = /[\ud800-\udfff]/;
@@ -80,12 +81,14 @@ function writeFully(fd: number, path: string, offset: number, bytes: Uint8Array)
 }
 
 class NodeReadHandle implements ReadHandle {
-  readonly size: number;
+  #size: number | undefined;
   constructor(
     readonly path: string,
     readonly fd: number,
-  ) {
-    this.size = this.stat().size;
+  ) {}
+  // Asked for when needed: an fstat for each of many small files is felt.
+  get size(): number {
+    return (this.#size ??= this.stat().size);
   }
   readAt(offset: number, target: Uint8Array): number {
     return readFully(this.fd, this.path, offset, target);
@@ -233,6 +236,7 @@ export const host: Host = {
     const hash = process.getBuiltinModule("node:crypto").createHash("sha256");
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() };
   },
+  run: runCommand,
   gzip: (source) => gzipFrames(source),
   gunzip: () => {
     throw new FsynthError("unsupported", "gzip input is not wired up");

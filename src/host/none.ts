@@ -19,6 +19,9 @@ export const host: Host = {
     const hash = sha256.create();
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() };
   },
+  run: (command) => {
+    throw new FsynthError("unsupported", `this runtime cannot run ${command}`);
+  },
   gunzip: (source) => inflateMembers(source),
   gzip: (source) => gzipFrames(source),
   unzstd: () => {

@@ -84,12 +84,22 @@ export interface Files {
   processAlive(id: number): boolean;
 }
 
+/** What a finished command left. */
+export interface CommandResult {
+  /** The exit status, or in words the signal that ended it. */
+  readonly status: number | string;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+}
+
 export interface Host {
   /** `node`, `bun`, `deno` or `none`. */
   readonly name: string;
   /** Files of the machine; throws `unsupported` where there are none. */
   readonly files: Files;
   sha256(): Hasher;
+  /** Runs a command of the system in the folder `cwd` and waits for it; `undefined` when there is no such command. */
+  run(command: string, args: readonly string[], cwd: string): CommandResult | undefined;
   /** Streams of decompressed bytes; concatenated members and frames are all read. */
   gunzip(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
   unzstd(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
