@@ -14,7 +14,7 @@ const HELP = `usage: node bench/make-corpora.mjs [--out DIR] [--archives tar,gz,
   --archives LIST  which archives of a Debian root to make (default tar,gz,zst; the other corpora are .tar only)
   NAME             any of the following (default: all but small)
 
-  rescue   11 MB: one static binary under some 270 hard links, as many symlinks, more static programs, devices, a fifo
+  rescue   16 MB: one static binary under some 270 hard links, as many symlinks, more static programs, devices, a fifo
   base     350 MB: a Debian root of the essential packages, a few servers and tools, unpacked and never configured
   small    a Debian root of seven packages, with file capabilities, ACLs and user xattrs set as a system would have them
   many     120,000 small files in some 9,000 directories, in the shape of a node_modules folder
@@ -132,9 +132,12 @@ function rescue(top) {
     fs.symlinkSync(`../rescue/${name}`, at("bin", name));
   }
   for (const name of ["bash-static", "sash", "zsh-static", "e2fsck.static"]) {
-    const found = fs.readdirSync(unpacked, { recursive: true, withFileTypes: true }).find((e) => e.isFile() && e.name === name);
-    if (!found) fail(`no program ${name} in the static packages`);
-    install(join(found.parentPath, name), at("sbin", name), 0o755);
+    const places = ["bin", "sbin", "usr/bin", "usr/sbin"].map((directory) => join(unpacked, directory, name));
+    install(
+      places.find((path) => fs.existsSync(path)) ?? fail(`no program ${name} in the static packages`),
+      at("sbin", name),
+      0o755,
+    );
     fs.linkSync(at("sbin", name), at("usr/sbin", name));
   }
   // Noise brings it to the size of a real rescue set.
