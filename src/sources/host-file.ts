@@ -1,0 +1,114 @@
+// The content of a host file: read by path when the image is written, and refused if it is no longer what it was when
+// the tree was made.
+
+import { host } from "#host";
+import { quoteName } from "../bytes/names.ts";
+import { FsynthError } from "../error.ts";
+import type { ReadHandle } from "../host/port.ts";
+import { type Content, emptyContent } from "../tree/content.ts";
+import type { Time } from "../tree/node.ts";
+import { formatTime } from "../tree/time.ts";
+
+/** What tells one state of a host file from another. */
+export interface HostFileState {
+  /** Bytes. */
+  readonly size: number;
+  readonly mtime: Time;
+  readonly ino: bigint;
+}
+
+/**
+ * All of the host file at `path`, which was seen in `state`. All of it is data, whatever the host has allocated.
+ *
+ * Reading throws `source` when the file is gone or no longer in that state, looked at before the first byte of a part and
+ * after the last byte of the file.
+ */
+export function hostFileContent(path: string, state: HostFileState): Content {
+  return state.size === 0 ? emptyContent : new HostFileContent(path, state);
+}
+
+/** How many files stay open between reads. Files that are read in one call are not among them. */
+const MOST_OPEN = 8;
+
+/** Files of which a part was read, the least recently used first. */
+const partlyRead = new Map<HostFileContent, ReadHandle>();
+
+class HostFileContent implements Content {
+  readonly size: number;
+  readonly #mtime: Time;
+  readonly #ino: bigint;
+
+  constructor(
+    readonly path: string,
+    state: HostFileState,
+  ) {
+    this.size = state.size;
+    this.#mtime = state.mtime;
+    this.#ino = state.ino;
+  }
+
+  read(offset: number, target: Uint8Array): void {
+    const atEnd = offset + target.length >= this.size;
+    const known = partlyRead.get(this);
+    partlyRead.delete(this);
+    const handle = known ?? this.#open();
+    let keep = false;
+    try {
+      // A file that is read in one call is looked at once, behind its last byte.
+      if (known === undefined && !(atEnd && offset === 0)) this.#check(handle);
+      const count = handle.readAt(offset, target);
+      if (atEnd || count < target.length) this.#check(handle);
+      if (count < target.length) throw this.#changed("end", `at byte ${offset + count}`, `at ${this.size}`);
+      keep = !atEnd;
+    } finally {
+      if (keep) remember(this, handle);
+      else handle.close();
+    }
+  }
+
+  #open(): ReadHandle {
+    try {
+      return host.files.openRead(this.path);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      throw new FsynthError(
+        "source",
+        `host file ${quoteName(this.path)} is gone; expected the ${this.size} bytes seen when the tree was made`,
+        { path: this.path },
+        { cause: error },
+      );
+    }
+  }
+
+  #check(handle: ReadHandle): void {
+    const found = handle.stat();
+    if (found.size !== this.size) throw this.#changed("size", `${found.size} bytes`, `${this.size} bytes`);
+    if (found.ino !== this.#ino) throw this.#changed("inode", String(found.ino), String(this.#ino));
+    if (found.mtimeSec !== this.#mtime.sec || found.mtimeNsec !== this.#mtime.nsec) {
+      throw this.#changed("mtime", formatTime({ sec: found.mtimeSec, nsec: found.mtimeNsec }), formatTime(this.#mtime));
+    }
+  }
+
+  #changed(what: string, found: string, expected: string): FsynthError {
+    return new FsynthError(
+      "source",
+      `host file ${quoteName(this.path)} changed since the tree was made: its ${what} is ${found}, expected ${expected}`,
+      { path: this.path },
+    );
+  }
+}
+
+function remember(content: HostFileContent, handle: ReadHandle): void {
+  partlyRead.set(content, handle);
+  if (partlyRead.size <= MOST_OPEN) return;
+  const [oldest, its] = partlyRead.entries().next().value as [HostFileContent, ReadHandle]; // the map is not empty
+  partlyRead.delete(oldest);
+  its.close();
+}
+
+/** Whether a failed call of the host says that nothing (or no longer the same kind of thing) is there. */
+export function isGone(error: unknown): boolean {
+  const cause = error instanceof FsynthError ? error.cause : error;
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
