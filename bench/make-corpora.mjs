@@ -15,7 +15,7 @@ const HELP = `usage: node bench/make-corpora.mjs [--out DIR] [--archives tar,gz,
   NAME             any of the following (default: all but small)
 
   rescue   16 MB: one static binary under some 270 hard links, as many symlinks, more static programs, devices, a fifo
-  base     350 MB: a Debian root of the essential packages, a few servers and tools, unpacked and never configured
+  base     370 MB: a Debian root of the essential packages, a few servers and tools, unpacked and never configured
   small    a Debian root of seven packages, with file capabilities, ACLs and user xattrs set as a system would have them
   many     120,000 small files in some 9,000 directories, in the shape of a node_modules folder
   big      one file of 2 GiB of noise, one of 8 GiB with 64 extents of data
