@@ -1,9 +1,11 @@
-// Temporary files that must not outlive the process: removed at exit and when a signal ends it.
+// Temporary files that must not outlive the process: removed when it exits, and when a signal ends it.
 
 import { unlinkSync } from "node:fs";
 
-const paths = new Set<string>();
-let armed = false;
+type Path = string | Buffer;
+
+const paths = new Set<Path>();
+const SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 function removeAll(): void {
   for (const path of paths) {
@@ -16,12 +18,30 @@ function removeAll(): void {
   paths.clear();
 }
 
+/** Where nobody else listens, the signal ends the process as it would have without us. Otherwise its owner decides, and exit cleans up. */
+function onSignal(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return;
+  removeAll();
+  disarm();
+  process.kill(process.pid, signal);
+}
+
+// Listening only while there is something to remove leaves the program that uses fsynth its own signals.
+function arm(): void {
+  process.on("exit", removeAll);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+}
+
+function disarm(): void {
+  process.off("exit", removeAll);
+  for (const signal of SIGNALS) process.off(signal, onSignal);
+}
+
 /** Removes `path` when the process ends; the result takes that back. */
-export function trackTemporary(path: string): () => void {
-  if (!armed) {
-    armed = true;
-    process.on("exit", removeAll);
-  }
+export function trackTemporary(path: Path): () => void {
+  if (paths.size === 0) arm();
   paths.add(path);
-  return () => void paths.delete(path);
+  return () => {
+    if (paths.delete(path) && paths.size === 0) disarm();
+  };
 }

@@ -3,7 +3,7 @@
 import * as fs from "node:fs";
 import { decodeName, encodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
-import { gzipFrames } from "./gzip.ts";
+import { gzipMember } from "./gzip.ts";
 import { trackTemporary } from "./node-exit.ts";
 import { runCommand } from "./node-run.ts";
 import type { FileStat, Files, Hasher, Host, ReadHandle, Spool, WriteHandle } from "./port.ts";
@@ -112,6 +112,12 @@ class NodeWriteHandle implements WriteHandle {
   truncate(size: number): void {
     call("set the size of", this.path, () => fs.ftruncateSync(this.fd, size));
   }
+  setMode(mode: number): void {
+    call("set the mode of", this.path, () => fs.fchmodSync(this.fd, mode));
+  }
+  setOwner(uid: number, gid: number): void {
+    call("set the owner of", this.path, () => fs.fchownSync(this.fd, uid, gid));
+  }
   sync(): void {
     call("flush", this.path, () => fs.fsyncSync(this.fd));
   }
@@ -203,6 +209,19 @@ const files: Files = {
       call("make", path, () => fs.openSync(hostPath(path), flags, mode ?? 0o666)),
     );
   },
+  openDevice(path) {
+    // Without O_CREAT, O_EXCL asks whether the device is in use (open(2)).
+    const flags = fs.constants.O_RDWR | fs.constants.O_EXCL;
+    return new NodeWriteHandle(
+      path,
+      call("open", path, () => fs.openSync(hostPath(path), flags)),
+    );
+  },
+  async openOutlet(to) {
+    const { openOutlet } = await import("./node-outlet.ts");
+    return openOutlet(typeof to === "string" ? hostPath(to) : to, typeof to === "string" ? to : `descriptor ${to}`);
+  },
+  checkWritable: (path) => call("write to", path, () => fs.accessSync(hostPath(path), fs.constants.W_OK)),
   rename: (from, to) => call("rename", from, () => fs.renameSync(hostPath(from), hostPath(to))),
   remove: (path) => call("remove", path, () => fs.unlinkSync(hostPath(path))),
   realPath: (path) => decodeName(call("resolve", path, () => fs.realpathSync(hostPath(path), { encoding: "buffer" }))),
@@ -217,14 +236,20 @@ const files: Files = {
       fs.closeSync(fd);
     }
   },
-  removeOnExit: (path) => trackTemporary(path),
+  removeOnExit: (path) => trackTemporary(hostPath(path)),
   processId: process.pid,
-  processAlive(id) {
+  processStart(id) {
     try {
       process.kill(id, 0);
-      return true;
     } catch (cause) {
-      return (cause as NodeJS.ErrnoException).code === "EPERM";
+      if ((cause as NodeJS.ErrnoException).code !== "EPERM") return undefined;
+    }
+    try {
+      // proc(5): field 22 is the start time; the command, field 2, may hold blanks but ends at the last parenthesis.
+      const stat = fs.readFileSync(`/proc/${id}/stat`, "latin1");
+      return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "0";
+    } catch {
+      return "0";
     }
   },
 };
@@ -237,12 +262,13 @@ export const host: Host = {
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() };
   },
   run: runCommand,
-  gzip: (source) => gzipFrames(source),
+  gzip: (source) => gzipMember(source),
   gunzip: () => {
     throw new FsynthError("unsupported", "gzip input is not wired up");
   },
-  zstd: () => {
-    throw new FsynthError("unsupported", "zstd output is not wired up");
+  async *zstd(source) {
+    const { zstdFrames } = await import("./node-compress.ts");
+    yield* zstdFrames(source);
   },
   unzstd: () => {
     throw new FsynthError("unsupported", "zstd input is not wired up");

@@ -3,7 +3,7 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { FsynthError } from "../error.ts";
-import { gzipFrames, inflateMembers } from "./gzip.ts";
+import { gzipMember, inflateMembers } from "./gzip.ts";
 import type { Files, Host } from "./port.ts";
 
 function noFiles(): never {
@@ -23,7 +23,7 @@ export const host: Host = {
     throw new FsynthError("unsupported", `this runtime cannot run ${command}`);
   },
   gunzip: (source) => inflateMembers(source),
-  gzip: (source) => gzipFrames(source),
+  gzip: (source) => gzipMember(source),
   unzstd: () => {
     throw new FsynthError("unsupported", "this runtime cannot read zstd");
   },

@@ -38,7 +38,18 @@ export interface ReadHandle {
 export interface WriteHandle {
   writeAt(offset: number, bytes: Uint8Array): void;
   truncate(size: number): void;
+  /** Permission bits; not subject to the umask. */
+  setMode(mode: number): void;
+  setOwner(uid: number, gid: number): void;
   sync(): void;
+  close(): void;
+}
+
+/** Where bytes go one behind the other: a pipe, a fifo, a terminal, a character device. */
+export interface Outlet {
+  /** `bytes` may be changed again once the result is there. A closed pipe is `io` whose cause has the code EPIPE. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Gives it back; an inherited descriptor stays open. */
   close(): void;
 }
 
@@ -68,6 +79,12 @@ export interface Files {
   readFile(path: string): Uint8Array;
   /** Makes a new file for writing; `exclusive` fails where one exists, otherwise what is there is opened, not truncated. */
   openWrite(path: string, how: { readonly exclusive: boolean; readonly mode?: number }): WriteHandle;
+  /** Opens a block device for writing; fails where it is in use (mounted, part of a RAID). */
+  openDevice(path: string): WriteHandle;
+  /** Opens a path, or an inherited descriptor by its number, for writing in order. Waits for the reader of a fifo. */
+  openOutlet(to: string | number): Promise<Outlet>;
+  /** Throws unless this process may write to `path`, a file or a folder. */
+  checkWritable(path: string): void;
   rename(from: string, to: string): void;
   remove(path: string): void;
   /** `path` with every symlink resolved. */
@@ -76,12 +93,15 @@ export interface Files {
   spool(directory?: string): Spool;
   /** Flushes a directory's entries to the disk, where the system can. */
   syncDirectory(path: string): void;
-  /** Registers a path to be removed if the process is ended by a signal; the result takes it back. */
+  /** Registers a path to be removed if the process exits or is ended by SIGINT, SIGTERM or SIGHUP; the result takes it back. */
   removeOnExit(path: string): () => void;
   /** Number of this process, for temporary names. */
   readonly processId: number;
-  /** Whether a process of this number is alive. */
-  processAlive(id: number): boolean;
+  /**
+   * When the process of this number started, as the system counts; the same number later means another process.
+   * `undefined` when none is alive, "0" where the system does not tell.
+   */
+  processStart(id: number): string | undefined;
 }
 
 /** What a finished command left. */

@@ -1,0 +1,86 @@
+// Building: options resolved, snapshot taken, plan made. Pure and synchronous; nothing is read or written but the tree.
+
+import { host } from "#host";
+import { FsynthError } from "./error.ts";
+import type { Format } from "./image/format.ts";
+import type { Image } from "./image/image.ts";
+import { type OptionInputs, type OptionTable, resolveOptions, treeOptions } from "./image/options.ts";
+import { deriveBytes, metadataSeed } from "./image/seed.ts";
+import { makeImage } from "./sinks/image.ts";
+import { type SnapshotOptions, takeSnapshot } from "./tree/snapshot.ts";
+import { Tree } from "./tree/tree.ts";
+
+/** Options of a build: those of every format, and those of the format `T`. */
+export type BuildOptions<T extends OptionTable = OptionTable> = OptionInputs<typeof treeOptions> &
+  OptionInputs<T> & {
+    /** Mixed into everything that is derived from the tree (UUIDs, hash seeds): `await contentSeed(tree)` for `--uuid content`. */
+    readonly seed?: Uint8Array | undefined;
+  };
+
+/**
+ * Plans an image of `profile` of `format`. The tree may be changed afterwards; the image stays.
+ *
+ * Throws `usage` for unknown profiles and options, values out of range and sizes that are too small (`where.needed` is the
+ * size that would do), `source` for a tree that is none, and `unsupported` with every violation for one that does not fit.
+ */
+export function buildImage<T extends OptionTable>(
+  format: Format<T>,
+  profile: string,
+  tree: Tree,
+  options: BuildOptions<T> = {} as BuildOptions<T>, // every option may be left out
+): Image {
+  if (!format.profiles.some(({ name }) => name === profile)) {
+    const names = format.profiles.map(({ name }) => name).join(", ");
+    throw new FsynthError("usage", `format ${format.name} has no profile "${profile}"; it has ${names}`, { format: format.name });
+  }
+  const given: unknown = tree; // callers in plain JavaScript forget an await
+  if (!(given instanceof Tree)) {
+    const hint = given instanceof Promise ? "a promise (await it first)" : String(given);
+    throw new FsynthError("usage", `${profile}: expected a Tree, found ${hint}`, { format: profile });
+  }
+  const { seed, ...inputs } = options;
+  const { allowLoss, ...treeValues } = resolveOptions(treeOptions, picked(inputs, treeOptions), profile);
+  const values = resolveOptions(format.options, omitted(inputs, treeOptions), profile);
+  const snapshot = takeSnapshot(tree, treeValues satisfies SnapshotOptions);
+  let mixed: Uint8Array | undefined;
+  const plan = format.plan(profile, snapshot, values, {
+    allowLoss,
+    derive(purpose, length) {
+      mixed ??= mixedSeed(metadataSeed(snapshot, canonicalText([format.name, profile, values])), seed);
+      return deriveBytes(mixed, purpose, length);
+    },
+  });
+  return makeImage(plan);
+}
+
+function picked(inputs: object, table: OptionTable): object {
+  return Object.fromEntries(Object.entries(inputs).filter(([name]) => Object.hasOwn(table, name)));
+}
+
+function omitted(inputs: object, table: OptionTable): object {
+  return Object.fromEntries(Object.entries(inputs).filter(([name]) => !Object.hasOwn(table, name)));
+}
+
+function mixedSeed(metadata: Uint8Array, more: Uint8Array | undefined): Uint8Array {
+  if (!more) return metadata;
+  const hash = host.sha256();
+  hash.update(metadata);
+  hash.update(more);
+  return hash.digest();
+}
+
+/**
+ * One text for one value: keys in order, absent ones left out. What normalisation did to the tree is no part of it, since
+ * the tree shows it.
+ */
+function canonicalText(value: unknown): string {
+  if (value instanceof Map) return canonicalText(["map", [...value].map(canonicalText).sort()]);
+  if (value instanceof Set) return canonicalText(["set", [...value].map(canonicalText).sort()]);
+  if (value instanceof Uint8Array) return canonicalText(["bytes", Array.from(value)]);
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join()}]`;
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "undefined";
+  const entries = Object.entries(value).filter(([, held]) => held !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([name, held]) => `${JSON.stringify(name)}:${canonicalText(held)}`).join()}}`;
+}
