@@ -29,6 +29,9 @@ interface Locked {
   readonly resolved?: string;
   readonly integrity?: string;
 }
+interface Lock {
+  readonly packages: Readonly<Record<string, Locked>>;
+}
 interface Manifest {
   readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
@@ -38,8 +41,7 @@ interface Manifest {
 }
 
 const manifest = JSON.parse(text("package.json")) as Manifest;
-const lock = (JSON.parse(text("package-lock.json")) as { readonly packages: Readonly<Record<string, Locked>> }).packages;
-const locked = Object.entries(lock).filter(([path]) => path !== "");
+const locked = Object.entries((JSON.parse(text("package-lock.json")) as Lock).packages).filter(([path]) => path !== "");
 
 /** Runs a program in `cwd` and gives what it printed; npm is kept from asking the network for anything beside. */
 function run(program: string, args: readonly string[], cwd = top): string {
@@ -47,16 +49,20 @@ function run(program: string, args: readonly string[], cwd = top): string {
   return execFileSync(program, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], maxBuffer: 32 << 20 });
 }
 
-describe("package-lock.json", () => {
+describe("the dependencies", () => {
   test("no package of the tree runs a script when it is installed", () => {
     expect(locked.length).toBeGreaterThan(50);
     expect(locked.filter(([, entry]) => entry.hasInstallScript).map(([path]) => path)).toEqual([]);
   });
 
-  test("names no host to fetch from, and pins every package by its digest", () => {
-    expect(locked.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path)).toEqual([]);
-    expect(locked.filter(([, entry]) => !entry.integrity?.startsWith("sha512-")).map(([path]) => path)).toEqual([]);
-  });
+  test.each(["package-lock.json", "tools/package-lock.json"])(
+    "%s names no host, and pins every package by its digest",
+    (path) => {
+      const entries = Object.entries((JSON.parse(text(path)) as Lock).packages).filter(([name]) => name !== "");
+      expect(entries.filter(([, entry]) => entry.resolved !== undefined).map(([name]) => name)).toEqual([]);
+      expect(entries.filter(([, entry]) => !entry.integrity?.startsWith("sha512-")).map(([name]) => name)).toEqual([]);
+    },
+  );
 
   test("every direct dependency is pinned exactly", () => {
     const ranges = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies });
