@@ -89,7 +89,7 @@ function closure(wanted) {
     "install",
     ...wanted,
   ]);
-  const names = [...plan.matchAll(/^Inst (\S+)/gm)].map((match) => match[1]).sort();
+  const names = [...plan.matchAll(/^Inst (\S+)/gm)].map((match) => String(match[1])).sort();
   if (names.length === 0) fail("apt-get knows no packages; expected its lists to be there (apt-get update)");
   return names;
 }
