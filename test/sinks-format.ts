@@ -19,7 +19,7 @@ function regionsOf(snapshot: Snapshot, spare: number): Region[] {
   const hole = (to: number): void => {
     if (to > at) add({ kind: "hole", offset: at, length: to - at });
   };
-  add({ kind: "bytes", offset: 0, length: HEADER, fill: (target) => void target.set([0xf5, 1, 2, 3], HEADER - 4) });
+  add({ kind: "bytes", offset: 0, length: HEADER, fill: (target) => target.set([0xf5, 1, 2, 3], HEADER - 4) });
   snapshot.nodes.forEach(({ content }, index) => {
     if (!content) return;
     hole(Math.ceil(at / 4096) * 4096);
@@ -42,11 +42,11 @@ export const blocks: Format<typeof options> = {
   name: "blocks",
   profiles: [{ name: "blocks", summary: "For tests.", capabilities: {} }],
   options,
-  plan(_profile, snapshot, { spare }, { derive }): Plan {
+  plan(_profile, snapshot, { spare }, context): Plan {
     const regions = regionsOf(snapshot, spare);
     const last = regions.at(-1);
     const size = last ? last.offset + last.length : 0;
-    const uuid = formatUuid(asUuid(derive("uuid", 16)));
+    const uuid = formatUuid(asUuid(context.derive("uuid", 16)));
     return {
       size,
       uuid,

@@ -1,1 +1,55 @@
-// The command line.
+// The command line: picks the command, and turns its end into an exit status. What a command needs is loaded when it runs.
+
+import { readFileSync } from "node:fs";
+import { reportFailure } from "./failure.ts";
+import { print } from "./print.ts";
+
+type Command = (args: readonly string[]) => Promise<number>;
+
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  build: async () => (await import("./build.ts")).buildCommand,
+  hash: async () => (await import("./hash.ts")).hashCommand,
+  formats: async () => (await import("./formats.ts")).formatsCommand,
+};
+
+const HELP = `Usage: fsynth COMMAND [options]
+
+Makes file system images in-process: no root, no mkfs, no mount; the same tree gives the same bytes everywhere.
+
+Commands:
+  build -f FORMAT -o OUT SOURCE...   turns directories and archives into an image
+  hash [--tree] SOURCE|IMAGE...      digests of files, or of trees with all they hold
+  formats                            what each format can hold
+
+Examples:
+  fsynth build -f ext4 -o root.ext4 rootfs/
+  fsynth build -f ext4 --size fit+20% -o root.ext4 rootfs.tar.zst
+  docker export NAME | fsynth build -f ext2 -o - - | sha256sum
+
+fsynth COMMAND --help tells more about one.
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === "--version" || name === "-V") return await print(`${version()}\n`);
+  if (name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) return await print(HELP);
+  const load = Object.hasOwn(COMMANDS, name ?? "") ? COMMANDS[name ?? ""] : undefined;
+  if (load) return await (await load())(rest);
+  if (name === "help" && COMMANDS[rest[0] ?? ""]) return await main([rest[0] ?? "", "--help"]);
+  const { usage } = await import("./failure.ts");
+  const { suggestion } = await import("./nearest.ts");
+  if (name === undefined) throw usage("no command given; fsynth --help shows them");
+  const what = name.startsWith("-") ? "option" : "command";
+  throw usage(`unknown ${what} "${name}"${suggestion(name, Object.keys(COMMANDS))}; fsynth --help shows what there is`);
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+// Exit runs what removes temporary files (src/host/node-exit.ts).
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+for (const [signal, status] of Object.entries(SIGNALS)) process.on(signal, () => process.exit(status));
+
+process.exit(await main(process.argv.slice(2)).catch(reportFailure));

@@ -1,0 +1,6 @@
+// The one list of formats. A new format is a folder beside this file, and a line here.
+
+import type { Format } from "../src/image/format.ts";
+
+/** Every format that fsynth writes. */
+export const formats: readonly Format[] = [];

@@ -1,0 +1,180 @@
+// `fsynth build`: sources in, an image out.
+
+import { type Command, Option } from "commander";
+import { formats } from "../../formats/index.ts";
+import { type BuildOptions, buildImage } from "../build.ts";
+import type { Format } from "../image/format.ts";
+import type { Image, Written } from "../image/image.ts";
+import { resolveOptions, treeOptions } from "../image/options.ts";
+import type { Warning } from "../image/plan.ts";
+import { compressionFor } from "../sinks/compress.ts";
+import { resolveOutput } from "../sinks/output.ts";
+import { contentSeed } from "../tree/content-seed.ts";
+import { newCommand, parse } from "./command.ts";
+import { usage } from "./failure.ts";
+import { addTableFlags, checkGiven, type Given } from "./format-options.ts";
+import { suggestion } from "./nearest.ts";
+import { leaveOutOutput } from "./output-in-source.ts";
+import { hostPath } from "./path.ts";
+import { note, print } from "./print.ts";
+import { progressBar } from "./progress.ts";
+import { addSourceFlags, readSources } from "./source-options.ts";
+import { humanSummary, jsonSummary } from "./summary.ts";
+
+interface BuildFlags {
+  readonly format?: string;
+  readonly output?: string;
+  readonly compress?: "none" | "gzip" | "zstd";
+  readonly fsync?: true;
+  readonly force?: true;
+  readonly sha256?: true;
+  readonly dryRun?: true;
+  readonly json?: true;
+  readonly quiet?: true;
+  readonly progress: boolean;
+  readonly exclude: readonly string[];
+}
+
+const EXAMPLES = `
+SOURCE is a directory, a tar (plain, .gz, .zst), a tree.txt or - for a tar on standard input; what it is shows in its
+content, not in its name. Later sources are laid over earlier ones. In paths, \\xNN stands for a byte.
+
+Examples:
+  fsynth build -f ext4 -o root.ext4 rootfs/                         a directory, as large as it must be
+  fsynth build -f ext4 --size fit+20% -o root.ext4 rootfs.tar.zst   with room to grow
+  fsynth build -f ext2 -o initrd.ext2.gz base.tar overlay/          two layers, compressed
+  docker export NAME | fsynth build -f ext4 -o - - | sha256sum      through pipes
+  fsynth build -f ext4 --owner 0:0 --mtime 0 -o root.ext4 rootfs/   everything root's, all times 1970
+
+The same sources and options give the same bytes, always. UUIDs derive from the metadata of the tree (not from what is in
+the files: --uuid content takes that in, too) and from the options. SOURCE_DATE_EPOCH is the default of --clamp-mtime.
+
+Exit status: 0 done, 2 usage, 3 bad or unsupported input, 4 the system failed, 70 a bug of fsynth, 130, 143 interrupted,
+141 a closed pipe. A build that does not end with 0 leaves no output, and an older one as it was.`;
+
+/** Runs `fsynth build`; gives the exit status. */
+export async function buildCommand(args: readonly string[]): Promise<number> {
+  const command = newCommand("build", "-f FORMAT -o OUT [options] SOURCE...", "Turns directories and archives into an image.");
+  addBuildFlags(command);
+  addSourceFlags(command);
+  const readGiven = addTableFlags(command, formats, formatNamed(formatArgument(args)));
+  command.addHelpText("after", EXAMPLES);
+  if (!(await parse(command, args))) return 0;
+
+  const flags = command.opts<BuildFlags>();
+  const { format, profile } = chosenFormat(flags.format);
+  const given = readGiven();
+  checkGiven(given, formats, format, profile);
+  const { seeded, inputs } = optionInputs(given, format);
+  // What can be refused is refused before the sources are read.
+  resolveOptions({ ...treeOptions, ...format.options }, inputs, profile);
+  const out = outputOf(flags);
+  const sources = command.args;
+  if (sources.length === 0) throw usage(`no SOURCE given: a directory, an archive, or - for a tar on standard input`);
+
+  const warnings: Warning[] = [];
+  const warn = (warning: Warning): void => {
+    warnings.push(warning);
+    note(`fsynth: warning: ${warning.message}`);
+  };
+  const tree = await readSources(sources, flags, warn);
+  leaveOutOutput(tree, sources, out, warn);
+  const seed = seeded ? await contentSeed(tree) : undefined;
+  // The inputs were checked against the tables above.
+  const image = buildImage(format, profile, tree, { ...inputs, seed } as BuildOptions);
+  for (const warning of image.plan.warnings) warn(warning);
+  const written = flags.dryRun ? await planned(image, flags, out) : await write(image, flags, out);
+  if (flags.json) {
+    const text = jsonSummary(out, image, written, warnings);
+    if (out === "-") note(text.trimEnd());
+    else await print(text);
+  } else if (!flags.quiet) note(humanSummary(out === "-" ? "standard output" : out, image, written));
+  return 0;
+}
+
+function addBuildFlags(command: Command): void {
+  const names = formats.flatMap(({ profiles }) => profiles.map(({ name }) => name));
+  const flags = [
+    new Option("-f, --format <FORMAT>", `One of ${names.join(", ")}.`),
+    new Option("-o, --output <OUT>", "The image; - is standard output. Ending in .gz or .zst, it is compressed."),
+    new Option("--compress <none|gzip|zstd>", "Default: by the ending of OUT.").choices(["none", "gzip", "zstd"]),
+    new Option("--dry-run", "Plans the image and tells about it; writes nothing."),
+    new Option("--fsync", "Ends only when the image is safe on the disk."),
+    new Option("--force", "Writes into a block device."),
+    new Option("--sha256", "Tells the digest of the image (not of its compressed form)."),
+    new Option("--json", "Tells about the image as one JSON object on standard output (with -o - on standard error)."),
+    new Option("-q, --quiet", "Tells only of warnings and errors."),
+    new Option("--no-progress", "Shows no progress bar; without a terminal there is none anyway."),
+  ];
+  for (const flag of flags) command.addOption(flag);
+}
+
+/** The argument of -f, before the flags are known that come with it. */
+function formatArgument(args: readonly string[]): string | undefined {
+  for (let i = 0; i < args.length && args[i] !== "--"; i++) {
+    const match = /^(?:-f|--format=)(.+)$/.exec(args[i] ?? "");
+    if (match) return match[1];
+    if (args[i] === "-f" || args[i] === "--format") return args[i + 1];
+  }
+  return undefined;
+}
+
+function formatNamed(profile: string | undefined): Format | undefined {
+  return formats.find(({ profiles }) => profiles.some(({ name }) => name === profile));
+}
+
+function chosenFormat(profile: string | undefined): { readonly format: Format; readonly profile: string } {
+  const names = formats.flatMap(({ profiles }) => profiles.map(({ name }) => name));
+  if (profile === undefined) throw usage(`no format given: -f with one of ${names.join(", ")}`, "format");
+  const format = formatNamed(profile);
+  if (!format) {
+    throw usage(`unknown format "${profile}"${suggestion(profile, names)}; expected one of ${names.join(", ")}`, "format");
+  }
+  return { format, profile };
+}
+
+/** What the flags of the tables come to: `--uuid content` is a seed, and SOURCE_DATE_EPOCH a clamp. */
+function optionInputs(given: Given, format: Format): { readonly seeded: boolean; readonly inputs: Record<string, unknown> } {
+  const inputs: Record<string, unknown> = Object.fromEntries(given);
+  const seeded = Object.hasOwn(format.options, "uuid") && inputs.uuid === "content";
+  if (seeded) delete inputs.uuid;
+  const epoch = process.env.SOURCE_DATE_EPOCH;
+  if (epoch !== undefined && inputs.clampMtime === undefined) {
+    if (!/^\d{1,15}$/.test(epoch)) throw usage(`SOURCE_DATE_EPOCH is "${epoch}"; expected whole seconds since 1970-01-01 UTC`);
+    inputs.clampMtime = epoch;
+  }
+  return { seeded, inputs };
+}
+
+/** OUT as a path, or `-`; refused now if it cannot be written. */
+function outputOf(flags: BuildFlags): string {
+  if (flags.output === undefined) throw usage("no output given: -o with a file, or - for standard output", "output");
+  if (flags.output === "-") {
+    if (process.stdout.isTTY && !flags.dryRun) throw usage("standard output is a terminal; give it to a pipe, or a file to -o");
+    return "-";
+  }
+  const out = hostPath(flags.output);
+  compressionFor(out, flags.compress);
+  if (!flags.dryRun) resolveOutput(out, flags.force);
+  return out;
+}
+
+async function write(image: Image, flags: BuildFlags, out: string): Promise<Written> {
+  const bar = flags.quiet || !flags.progress ? undefined : progressBar(out === "-" ? "standard output" : out);
+  try {
+    return await image.writeTo(out === "-" ? "/dev/stdout" : out, {
+      compress: flags.compress,
+      fsync: flags.fsync,
+      force: flags.force,
+      sha256: flags.sha256,
+      onProgress: bar && ((progress) => bar.update(progress)),
+    });
+  } finally {
+    bar?.clear();
+  }
+}
+
+/** A dry run writes nothing, but can tell the digest. */
+async function planned(image: Image, flags: BuildFlags, out: string): Promise<Written | undefined> {
+  return flags.sha256 ? { path: out, size: image.size, sha256: await image.sha256() } : undefined;
+}

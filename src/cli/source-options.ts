@@ -1,0 +1,73 @@
+// Flags that tell how sources are read, and the tree that they give together.
+
+import { type Command, Option } from "commander";
+import type { Warning } from "../image/plan.ts";
+import { parseBytes } from "../image/size.ts";
+import type { SourceOptions } from "../sources/source.ts";
+import { Tree } from "../tree/tree.ts";
+import { usage } from "./failure.ts";
+import { hostPath } from "./path.ts";
+
+interface SourceFlags {
+  readonly exclude: readonly string[];
+  readonly replaceSymlinks?: true;
+  readonly hardLinks?: "keep" | "copy";
+  readonly xattrs?: "none" | "getfattr";
+  readonly spoolDir?: string;
+  readonly maxBytes?: number;
+  readonly holes?: "detect";
+}
+
+const GROUP = "Sources:";
+
+/** Adds the flags of sources. */
+export function addSourceFlags(command: Command): void {
+  const flags = [
+    new Option("--exclude <GLOB>", "Leaves out what matches; without a slash: names at any depth. Can be repeated.")
+      .argParser((glob, before: readonly string[]) => [...before, glob])
+      .default([], "nothing"),
+    new Option(
+      "--replace-symlinks",
+      "A directory laid over a symlink replaces it, as tar does, instead of going where it leads.",
+    ),
+    new Option("--hard-links <keep|copy>", "What becomes of hard links in a directory.").choices(["keep", "copy"]),
+    new Option("--xattrs <none|getfattr>", "How xattrs of a directory are read.").choices(["none", "getfattr"]),
+    new Option("--spool-dir <DIR>", "Where archives that cannot be read twice are unpacked to. Default: TMPDIR."),
+    new Option("--max-bytes <BYTES>", "How much a stream or a compressed archive may hold unpacked. Default: 64G.").argParser(
+      (text) => {
+        const bytes = parseBytes(text);
+        if (bytes === undefined || bytes < 1) throw usage(`option --max-bytes is "${text}"; expected an amount such as 100G`);
+        return bytes;
+      },
+    ),
+    new Option("--holes <detect>", "Reads all files first, and makes holes of their runs of zeros.").choices(["detect"]),
+  ];
+  for (const flag of flags) command.addOption(flag.helpGroup(GROUP));
+}
+
+/** Reads the sources, each laid over those before it; `-` is a tar on standard input. */
+export async function readSources(
+  sources: readonly string[],
+  flags: SourceFlags,
+  onWarning: (warning: Warning) => void,
+): Promise<Tree> {
+  if (sources.filter((source) => source === "-").length > 1) throw usage("standard input (-) can be read only once");
+  if (sources.includes("-") && process.stdin.isTTY) throw usage("standard input (-) is a terminal, expected a tar");
+  const { addSource } = await import("../sources/source.ts");
+  const options: SourceOptions = {
+    exclude: flags.exclude,
+    hardLinks: flags.hardLinks,
+    xattrs: flags.xattrs,
+    replaceSymlinks: flags.replaceSymlinks,
+    spoolDirectory: flags.spoolDir === undefined ? undefined : hostPath(flags.spoolDir),
+    maxBytes: flags.maxBytes,
+    onWarning,
+  };
+  const tree = new Tree();
+  for (const source of sources) await addSource(tree, source === "-" ? process.stdin : hostPath(source), options);
+  if (flags.holes === "detect") {
+    const { detectHoles } = await import("../tree/holes.ts");
+    await detectHoles(tree);
+  }
+  return tree;
+}
