@@ -1,7 +1,7 @@
 // gzip by pako: the same bytes on every runtime, which node:zlib's encoder does not promise.
 
-import { Deflate, Inflate } from "pako";
-import { assert, FsynthError } from "../error.ts";
+import { Deflate } from "pako";
+import { assert } from "../error.ts";
 import { piecesOf } from "./pieces.ts";
 import { Turns } from "./turn.ts";
 
@@ -24,12 +24,4 @@ export async function* gzipMember(source: AsyncIterable<Uint8Array>): AsyncGener
   deflate.push(new Uint8Array(0), true);
   assert(deflate.err === 0, `gzip: ${deflate.msg}`);
   yield* ready;
-}
-
-/** Decompresses all members of `source`. */
-export async function* inflateMembers(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  void source;
-  void Inflate;
-  throw new FsynthError("unsupported", "gzip input is not wired up");
-  yield new Uint8Array(0);
 }

@@ -201,6 +201,14 @@ const files: Files = {
       path,
       call("open", path, () => fs.openSync(hostPath(path), "r")),
     ),
+  async *readStream(path) {
+    const stream = fs.createReadStream(hostPath(path), { highWaterMark: 1024 * 1024 });
+    try {
+      for await (const chunk of stream) yield chunk as Uint8Array; // no encoding was asked for
+    } catch (cause) {
+      throw ioError("read", path, cause);
+    }
+  },
   readFile: (path) => call("read", path, () => fs.readFileSync(hostPath(path))),
   openWrite(path, { exclusive, mode }) {
     const flags = fs.constants.O_RDWR | fs.constants.O_CREAT | (exclusive ? fs.constants.O_EXCL : 0);
@@ -263,14 +271,16 @@ export const host: Host = {
   },
   run: runCommand,
   gzip: (source) => gzipMember(source),
-  gunzip: () => {
-    throw new FsynthError("unsupported", "gzip input is not wired up");
+  async *gunzip(source) {
+    const { gunzipStream } = await import("./node-gunzip.ts");
+    yield* gunzipStream(source);
   },
   async *zstd(source) {
     const { zstdFrames } = await import("./node-compress.ts");
     yield* zstdFrames(source);
   },
-  unzstd: () => {
-    throw new FsynthError("unsupported", "zstd input is not wired up");
+  async *unzstd(source) {
+    const { unzstdStream } = await import("./node-zstd.ts");
+    yield* unzstdStream(source);
   },
 };

@@ -3,7 +3,8 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { FsynthError } from "../error.ts";
-import { gzipMember, inflateMembers } from "./gzip.ts";
+import { inflateMembers } from "./gunzip.ts";
+import { gzipMember } from "./gzip.ts";
 import type { Files, Host } from "./port.ts";
 
 function noFiles(): never {
@@ -24,8 +25,9 @@ export const host: Host = {
   },
   gunzip: (source) => inflateMembers(source),
   gzip: (source) => gzipMember(source),
-  unzstd: () => {
-    throw new FsynthError("unsupported", "this runtime cannot read zstd");
+  async *unzstd(source) {
+    const { unzstdPlain } = await import("./zstd-decode.ts");
+    yield* unzstdPlain(source);
   },
   zstd: () => {
     throw new FsynthError("unsupported", "this runtime cannot write zstd; gzip works everywhere");

@@ -75,6 +75,8 @@ export interface Files {
   readDirectory(path: string): string[];
   readLink(path: string): string;
   openRead(path: string): ReadHandle;
+  /** Reads in order what may have no size and no second reading: a pipe, a fifo, a device. */
+  readStream(path: string): AsyncIterable<Uint8Array>;
   /** Reads a whole (small) file. */
   readFile(path: string): Uint8Array;
   /** Makes a new file for writing; `exclusive` fails where one exists, otherwise what is there is opened, not truncated. */
