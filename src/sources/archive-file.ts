@@ -1,0 +1,98 @@
+// Ranges of an archive on the disk as content: nothing is copied, and an archive that changed is refused.
+
+import { quoteName } from "../bytes/names.ts";
+import { FsynthError } from "../error.ts";
+import type { FileStat, ReadHandle } from "../host/port.ts";
+import type { Content } from "../tree/content.ts";
+
+/** After so many reads, or so many bytes, the archive is looked at again: once a read would cost as much as the read. */
+const READS_BETWEEN = 256;
+const BYTES_BETWEEN = 16 * 1024 * 1024;
+
+// A tree that is dropped takes the open archive with it.
+const opened = new FinalizationRegistry<ReadHandle>((handle) => handle.close());
+
+/**
+ * An archive file that stays open for the content in it. It is still the same file when another is renamed over its path.
+ */
+export class ArchiveFile {
+  readonly size: number;
+  readonly #path: string;
+  readonly #handle: ReadHandle;
+  readonly #seen: FileStat;
+  /** How many contents there are, and how many were read to their end. */
+  #contents = 0;
+  #readToEnd = 0;
+  #reads = READS_BETWEEN;
+  #bytes = 0;
+
+  constructor(path: string, handle: ReadHandle) {
+    this.#path = path;
+    this.#handle = handle;
+    this.#seen = handle.stat();
+    this.size = this.#seen.size;
+    opened.register(this, handle, this);
+  }
+
+  /** Leaves closing to the caller, when no content is to be read. */
+  forget(): void {
+    opened.unregister(this);
+  }
+
+  get hasContents(): boolean {
+    return this.#contents > 0;
+  }
+
+  content(offset: number, length: number): Content {
+    this.#contents++;
+    return new RangeContent(this, offset, length);
+  }
+
+  /** Fills `target` from `offset`; `last` when that ends a content. Throws `source` when the archive is not what it was. */
+  read(offset: number, target: Uint8Array, last: boolean): void {
+    const count = this.#handle.readAt(offset, target);
+    if (last) this.#readToEnd++;
+    this.#reads++;
+    this.#bytes += target.length;
+    if (count < target.length) {
+      this.check();
+      throw this.#changed("end", `at byte ${offset + count}`, `at ${this.size}`);
+    }
+    if (this.#reads >= READS_BETWEEN || this.#bytes >= BYTES_BETWEEN || this.#readToEnd >= this.#contents) this.check();
+  }
+
+  /** Throws `source` unless size and mtime are what they were when the headers were read. */
+  check(): void {
+    this.#reads = 0;
+    this.#bytes = 0;
+    const found = this.#handle.stat();
+    const seen = this.#seen;
+    if (found.size !== seen.size) throw this.#changed("size", `${found.size} bytes`, `${seen.size} bytes`);
+    if (found.mtimeSec !== seen.mtimeSec || found.mtimeNsec !== seen.mtimeNsec) {
+      throw this.#changed("mtime", timeText(found), timeText(seen));
+    }
+  }
+
+  #changed(what: string, found: string, expected: string): FsynthError {
+    return new FsynthError(
+      "source",
+      `archive ${quoteName(this.#path)} changed since its headers were read: its ${what} is ${found}, expected ${expected}`,
+      { path: this.#path },
+    );
+  }
+}
+
+function timeText(stat: FileStat): string {
+  return `${stat.mtimeSec}.${String(stat.mtimeNsec).padStart(9, "0")}`;
+}
+
+class RangeContent implements Content {
+  constructor(
+    readonly archive: ArchiveFile,
+    readonly start: number,
+    readonly size: number,
+  ) {}
+  read(offset: number, target: Uint8Array): void {
+    this.archive.read(this.start + offset, target, offset + target.length >= this.size);
+  }
+}

@@ -1,0 +1,101 @@
+// Any source, recognised by what it is and never by its name.
+
+import { host } from "#host";
+import { quoteName } from "../bytes/names.ts";
+import { FsynthError } from "../error.ts";
+import type { Content } from "../tree/content.ts";
+import type { Tree } from "../tree/tree.ts";
+import { readTreeText } from "../tree/tree-text.ts";
+import { addDirectory, type DirectoryOptions } from "./directory.ts";
+import { hostFileContent } from "./host-file.ts";
+import { type ByteSource, closeInput, type Input, openInput, StreamInput } from "./input.ts";
+import { compressionOf, HEAD, kindOf, otherName, unsupportedCompression } from "./recognise.ts";
+import { addTarInput, byteLimit, type TarOptions } from "./tar.ts";
+
+/** A directory, a tar archive or a tree.txt, the latter two plain or compressed by gzip or zstd: a path, bytes or a stream. */
+export type Source = ByteSource;
+
+/** How sources are read; what does not concern a kind of source is left alone by it. */
+export type SourceOptions = DirectoryOptions & TarOptions;
+
+const ACCEPTED = "a source is a directory, a tar archive or a tree.txt, the latter two also compressed by gzip or zstd";
+
+/**
+ * Lays a source of any kind over `tree`.
+ *
+ * Throws `unsupported` for what is recognised but not read yet, `source` for what is not recognised, and whatever the
+ * reader of the kind throws. When it throws, the tree may hold a part of the source.
+ */
+export async function addSource(tree: Tree, source: Source, options: SourceOptions = {}): Promise<void> {
+  if (typeof source === "string" && host.files.stat(source)?.kind === "directory") {
+    addDirectory(tree, source, options);
+    return;
+  }
+  const input = openInput(source);
+  const folder = typeof source === "string" ? source.slice(0, source.lastIndexOf("/") + 1) : "";
+  let handedOver = false;
+  try {
+    const compression = compressionOf(await input.head(HEAD.compression));
+    if (compression === undefined) {
+      handedOver = true;
+      await addPlain(tree, input, folder, options);
+    } else if (compression === "gzip" || compression === "zstd") {
+      const chunks = compression === "gzip" ? host.gunzip(input.chunks()) : host.unzstd(input.chunks());
+      await addPlain(tree, new StreamInput(input.label, chunks), folder, options);
+    } else throw unsupportedCompression(input.label, compression);
+  } finally {
+    if (!handedOver) await closeInput(input);
+  }
+}
+
+/** Closes `input` in the end, unless content refers to it. */
+async function addPlain(tree: Tree, input: Input, folder: string, options: SourceOptions): Promise<void> {
+  let handedOver = false;
+  try {
+    const head = await input.head(HEAD.all);
+    const kind = kindOf(head);
+    if (kind === "tar") {
+      handedOver = true;
+      await addTarInput(tree, input, options);
+    } else if (kind === "tree.txt") {
+      readTreeText(tree, await allBytes(input, byteLimit(options)), { contentOf: (file) => fileContent(folder, file) });
+    } else if (kind === undefined || kind === "empty") {
+      const found = kind === "empty" ? "it is empty" : `found ${otherName(head) ?? "something else"}`;
+      throw new FsynthError("source", `${input.label}: ${found}; ${ACCEPTED}`);
+    } else {
+      const name = { cpio: "a cpio archive", ext: "an ext2, ext3 or ext4 image", ffs: "an FFS image" }[kind];
+      throw new FsynthError("unsupported", `${input.label}: this is ${name}, which cannot be read as a source yet; ${ACCEPTED}`);
+    }
+  } finally {
+    if (!handedOver) await closeInput(input);
+  }
+}
+
+async function allBytes(input: Input, limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of input.chunks()) {
+    size += chunk.length;
+    if (size > limit) throw new FsynthError("source", `${input.label}: more than ${limit} bytes; the limit is maxBytes`);
+    chunks.push(chunk);
+  }
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+/** What `content=FILE` names: FILE is relative to the folder of the tree.txt; of a stream, to the current one. */
+function fileContent(folder: string, file: string): Content {
+  const path = file.startsWith("/") ? file : folder + file;
+  const stat = host.files.stat(path);
+  if (stat?.kind !== "file") {
+    const found = stat ? `found a ${stat.kind}` : "nothing is there";
+    throw new FsynthError("source", `content=${quoteName(file)}: ${found} at ${quoteName(path)}, expected a file`, { path });
+  }
+  const { size, ino, mtimeSec, mtimeNsec } = stat;
+  return hostFileContent(path, { size, ino, mtime: { sec: mtimeSec, nsec: mtimeNsec } });
+}
