@@ -1,6 +1,7 @@
 // The one list of formats. A new format is a folder beside this file, and a line here.
 
 import type { Format } from "../src/image/format.ts";
+import { ext } from "./ext/index.ts";
 
 /** Every format that fsynth writes. */
-export const formats: readonly Format[] = [];
+export const formats: readonly Format[] = [ext];

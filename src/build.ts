@@ -1,6 +1,7 @@
 // Building: options resolved, snapshot taken, plan made. Pure and synchronous; nothing is read or written but the tree.
 
 import { host } from "#host";
+import { ext, type extOptions } from "../formats/ext/index.ts";
 import { FsynthError } from "./error.ts";
 import type { Format } from "./image/format.ts";
 import type { Image } from "./image/image.ts";
@@ -51,6 +52,36 @@ export function buildImage<T extends OptionTable>(
     },
   });
   return makeImage(plan);
+}
+
+/** Options of the ext formats. */
+export type ExtBuildOptions = BuildOptions<typeof extOptions>;
+
+/**
+ * Plans an ext2 image: indexed directories, no journal. Awaiting the result does no harm.
+ *
+ * @example
+ * ```ts
+ * import { buildExt2, Tree } from "fsynth";
+ * const tree = new Tree().file("/etc/motd", "hello\n");
+ * const image = buildExt2(tree, { size: "fit+10%", label: "root" });
+ * await image.writeTo("root.ext2");
+ * ```
+ *
+ * Throws what {@link buildImage} throws.
+ */
+export function buildExt2(tree: Tree, options: ExtBuildOptions = {}): Image {
+  return buildImage(ext, "ext2", tree, options);
+}
+
+/** Plans an ext3 image: ext2 with an internal journal. Throws what {@link buildImage} throws. */
+export function buildExt3(tree: Tree, options: ExtBuildOptions = {}): Image {
+  return buildImage(ext, "ext3", tree, options);
+}
+
+/** Plans an ext4 image: extents, checksums, 64bit, flex_bg and a journal, as mke2fs makes it. Throws what {@link buildImage} throws. */
+export function buildExt4(tree: Tree, options: ExtBuildOptions = {}): Image {
+  return buildImage(ext, "ext4", tree, options);
 }
 
 function picked(inputs: object, table: OptionTable): object {

@@ -140,7 +140,7 @@ export function row(scalar: FieldClass<number>, count: number): FieldClass<reado
   };
 }
 
-type Rows = { readonly [name: string]: readonly [offset: number, scalar: FieldClass<never> | FieldClass<number>] };
+type Rows = { readonly [name: string]: readonly [offset: number, scalar: FieldClass<number> | FieldClass<Uint8Array> | FieldClass<readonly number[]>] };
 type FieldOf<C> = C extends new (offset: number) => infer F ? F : never;
 
 /** A record: its fields under `f`, its size in bytes. */

@@ -3,6 +3,9 @@
 import { FsynthError } from "../error.ts";
 import type { Warning } from "./plan.ts";
 
+/** How many violations a message spells out. */
+const SHOWN = 200;
+
 /** A gatherer of violations for one plan. */
 export class Violations {
   readonly #hard: string[] = [];
@@ -38,7 +41,9 @@ export class Violations {
         all.length === 1
           ? `${this.format} cannot hold `
           : `${this.format} cannot hold ${all.length} things of this tree${hint}:\n  `;
-      const shown = all.length === 1 ? `${all[0]}${hint}` : all.join("\n  ");
+      const listed =
+        all.length > SHOWN ? [...all.slice(0, SHOWN), `and ${all.length - SHOWN} more (error.violations has all)`] : all;
+      const shown = all.length === 1 ? `${all[0]}${hint}` : listed.join("\n  ");
       throw new FsynthError("unsupported", head + shown, { format: this.format }, { violations: all });
     }
     return [...this.#losses].map(([code, { count, what, first }]) => ({

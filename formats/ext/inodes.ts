@@ -1,0 +1,219 @@
+// Writes inodes: those of the tree, and the root, lost+found, journal, resize and value inodes.
+// Specification: Linux Documentation/filesystems/ext4/inodes.rst.
+
+import { crc32c } from "../../src/bytes/crc.ts";
+import { viewOf } from "../../src/bytes/struct.ts";
+import type { Time } from "../../src/tree/node.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot.ts";
+import { deviceWords } from "./devices.ts";
+import {
+  EXTRA_ISIZE,
+  FileType,
+  GOOD_OLD_INODE_SIZE,
+  I_BLOCK,
+  I_BLOCK_SIZE,
+  Inode,
+  InodeFlags,
+  ReservedInode,
+} from "./disk/inode.ts";
+import { type FileSystem, generationOf, inodeChecksumSeed, journalOwner, largeOwner, lostFoundOwner } from "./filesystem.ts";
+import { directoryLinks } from "./limits.ts";
+import { writeExtentRoot, writeIndirectRoot } from "./mapping.ts";
+import { SegmentKind } from "./placement.ts";
+import { resizeInodeBlocks, resizeInodeSize } from "./resize.ts";
+import { nearestTime, timeExtra, timeLow } from "./times.ts";
+import { type LargeValue, writeBodyXattrs } from "./xattrs.ts";
+
+/** Symlinks shorter than this lie in i_block. */
+const FAST_SYMLINK = I_BLOCK_SIZE;
+
+export function isFastSymlink(node: SnapshotNode): boolean {
+  return node.target !== undefined && node.target.length < FAST_SYMLINK;
+}
+
+/** What all inodes have; sizes in bytes, blocks in file system blocks. */
+interface Common {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly links: number;
+  readonly blocks: number;
+  readonly flags: number;
+  readonly atime: Time;
+  readonly mtime: Time;
+  readonly ctime: Time;
+  readonly btime: Time;
+}
+
+/**
+ * Writes inode `number` into its bytes, which are zeros. `inline` is the data of a file that lies in its inode.
+ */
+export function writeInode(fs: FileSystem, number: number, inline: Uint8Array | undefined, target: Uint8Array): void {
+  const { inodes, snapshot } = fs;
+  const node = inodes.nodeAt[number] ?? -1;
+  if (node >= 0) writeNode(fs, node, inline, target);
+  else if (number === ReservedInode.resize && fs.features.has("resize_inode")) writeResizeInode(fs, target);
+  else if (number === ReservedInode.journal && fs.journalBlocks > 0) writeJournalInode(fs, target);
+  else if (number === inodes.lostFound && number !== 0) {
+    const flags = fs.features.has("extent") ? InodeFlags.EXTENTS : 0;
+    const owner = lostFoundOwner(snapshot);
+    writeCommon(
+      fs,
+      { ...ownNode(fs), mode: FileType.directory | 0o700, size: fs.geometry.frame.blockSize, links: 2, blocks: 1, flags },
+      target,
+    );
+    writeMap(fs, owner, target);
+  } else if (number >= inodes.firstLarge) {
+    const large = number - inodes.firstLarge;
+    writeLargeInode(fs, large, fs.xattrs.large[large] as LargeValue, target);
+  } else return; // Reserved and not used here: all zero, without a checksum.
+  finish(fs, number, target);
+}
+
+/** Owner, times and so on of what fsynth makes itself. */
+function ownNode(fs: FileSystem): Omit<Common, "mode" | "size" | "links" | "blocks" | "flags"> {
+  const { time } = fs.snapshot;
+  return { uid: 0, gid: 0, atime: time, mtime: time, ctime: time, btime: time };
+}
+
+function writeNode(fs: FileSystem, index: number, inline: Uint8Array | undefined, target: Uint8Array): void {
+  const node = fs.snapshot.nodes[index] as SnapshotNode; // nodeAt leads to nodes only
+  const { blockSize } = fs.geometry.frame;
+  const xattrs = fs.xattrs.byNode.get(index);
+  const extents = fs.features.has("extent") ? InodeFlags.EXTENTS : 0;
+  let size = 0;
+  let flags = 0;
+  let { links } = node;
+  switch (node.kind) {
+    case "file":
+      size = node.content?.size ?? 0;
+      flags = inline ? InodeFlags.INLINE_DATA : extents;
+      break;
+    case "directory": {
+      const large = fs.directories.get(index);
+      size = (large?.blocks ?? 1) * blockSize;
+      flags = extents | (large?.index ? InodeFlags.INDEX : 0);
+      links = directoryLinks(node.subdirectories + (index === 0 && fs.inodes.lostFound > 0 ? 1 : 0));
+      break;
+    }
+    case "symlink":
+      size = node.target?.length ?? 0;
+      flags = isFastSymlink(node) ? 0 : extents;
+      break;
+    default:
+      break;
+  }
+  const blocks = fs.placement.blocksOf(index) + (xattrs && xattrs.block >= 0 ? 1 : 0) + (xattrs?.largeBlocks ?? 0);
+  const { mode, uid, gid, atime, mtime, ctime, btime } = node;
+  writeCommon(fs, { mode: FileType[node.kind] | mode, uid, gid, size, links, blocks, flags, atime, mtime, ctime, btime }, target);
+  const view = viewOf(target);
+  if (node.kind === "character-device" || node.kind === "block-device") {
+    const [first, second] = deviceWords(node.major, node.minor, fs.profile.deviceNumbers);
+    view.setUint32(I_BLOCK, first, true);
+    view.setUint32(I_BLOCK + 4, second, true);
+  } else if (inline) target.set(inline.subarray(0, I_BLOCK_SIZE), I_BLOCK);
+  else if (node.target && isFastSymlink(node)) target.set(node.target, I_BLOCK);
+  else if (node.kind === "file" || node.kind === "directory" || node.kind === "symlink") writeMap(fs, index, target);
+  if (!xattrs) return;
+  if (xattrs.block >= 0) {
+    const at = fs.placement.looseAt(SegmentKind.xattrs, xattrs.block);
+    Inode.f.i_file_acl.set(view, 0, at % 2 ** 32);
+    Inode.f.l_i_file_acl_high.set(view, 0, Math.floor(at / 2 ** 32));
+  }
+  writeBodyXattrs(xattrs, fs.xattrs, (large) => fs.inodes.firstLarge + large, inline?.subarray(I_BLOCK_SIZE), target);
+}
+
+/** Fills i_block of an owner whose blocks are mapped. */
+function writeMap(fs: FileSystem, owner: number, target: Uint8Array): void {
+  const runs = fs.placement.runsOf(owner);
+  const tree = fs.placement.treeOf(owner);
+  const write = fs.features.has("extent") ? writeExtentRoot : writeIndirectRoot;
+  write(runs, tree, fs.geometry.frame.blockSize, viewOf(target), I_BLOCK);
+}
+
+function writeJournalInode(fs: FileSystem, target: Uint8Array): void {
+  const owner = journalOwner(fs.snapshot);
+  writeCommon(
+    fs,
+    {
+      ...ownNode(fs),
+      mode: FileType.file | 0o600,
+      size: fs.journalBlocks * fs.geometry.frame.blockSize,
+      links: 1,
+      blocks: fs.placement.blocksOf(owner),
+      flags: fs.features.has("extent") ? InodeFlags.EXTENTS : 0,
+    },
+    target,
+  );
+  writeMap(fs, owner, target);
+}
+
+function writeResizeInode(fs: FileSystem, target: Uint8Array): void {
+  writeCommon(
+    fs,
+    { ...ownNode(fs), mode: FileType.file | 0o600, size: resizeInodeSize(fs), links: 1, blocks: resizeInodeBlocks(fs), flags: 0 },
+    target,
+  );
+  // i_block[13] is the double indirect pointer.
+  viewOf(target).setUint32(I_BLOCK + 13 * 4, fs.placement.looseAt(SegmentKind.resize, 0), true);
+}
+
+/** An inode that holds an xattr's value: the hash stands in i_atime, the references in i_ctime (high) and l_i_version. */
+function writeLargeInode(fs: FileSystem, index: number, large: LargeValue, target: Uint8Array): void {
+  const owner = largeOwner(fs.snapshot, index);
+  const flags = InodeFlags.EA_INODE | (fs.features.has("extent") ? InodeFlags.EXTENTS : 0);
+  const blocks = fs.placement.blocksOf(owner);
+  writeCommon(fs, { ...ownNode(fs), mode: FileType.file | 0o600, size: large.value.length, links: 1, blocks, flags }, target);
+  const view = viewOf(target);
+  Inode.f.i_atime.set(view, 0, large.hash);
+  Inode.f.i_ctime.set(view, 0, 0);
+  Inode.f.l_i_version.set(view, 0, large.references);
+  if (target.length > GOOD_OLD_INODE_SIZE) {
+    Inode.f.i_atime_extra.set(view, 0, 0);
+    Inode.f.i_ctime_extra.set(view, 0, 0);
+  }
+  writeMap(fs, owner, target);
+}
+
+function writeCommon(fs: FileSystem, common: Common, target: Uint8Array): void {
+  const view = viewOf(target);
+  const f = Inode.f;
+  const long = target.length > GOOD_OLD_INODE_SIZE;
+  const sectors = common.blocks * (fs.geometry.frame.blockSize / 512);
+  const atime = nearestTime(common.atime, long);
+  const ctime = nearestTime(common.ctime, long);
+  const mtime = nearestTime(common.mtime, long);
+  f.i_mode.set(view, 0, common.mode);
+  f.i_uid.set(view, 0, common.uid & 0xffff);
+  f.l_i_uid_high.set(view, 0, common.uid >>> 16);
+  f.i_gid.set(view, 0, common.gid & 0xffff);
+  f.l_i_gid_high.set(view, 0, common.gid >>> 16);
+  f.i_size.set(view, 0, common.size % 2 ** 32);
+  f.i_size_high.set(view, 0, Math.floor(common.size / 2 ** 32));
+  f.i_atime.set(view, 0, timeLow(atime));
+  f.i_ctime.set(view, 0, timeLow(ctime));
+  f.i_mtime.set(view, 0, timeLow(mtime));
+  f.i_links_count.set(view, 0, common.links);
+  f.i_blocks.set(view, 0, sectors % 2 ** 32);
+  f.l_i_blocks_hi.set(view, 0, Math.floor(sectors / 2 ** 32));
+  f.i_flags.set(view, 0, common.flags);
+  if (!long) return;
+  const btime = nearestTime(common.btime, long);
+  f.i_extra_isize.set(view, 0, EXTRA_ISIZE);
+  f.i_ctime_extra.set(view, 0, timeExtra(ctime));
+  f.i_mtime_extra.set(view, 0, timeExtra(mtime));
+  f.i_atime_extra.set(view, 0, timeExtra(atime));
+  f.i_crtime.set(view, 0, timeLow(btime));
+  f.i_crtime_extra.set(view, 0, timeExtra(btime));
+}
+
+/** Generation and checksum, once everything else stands. */
+function finish(fs: FileSystem, number: number, target: Uint8Array): void {
+  const view = viewOf(target);
+  Inode.f.i_generation.set(view, 0, generationOf(fs, number));
+  if (!fs.identity.checksums) return;
+  const sum = crc32c(inodeChecksumSeed(fs, number), target);
+  Inode.f.l_i_checksum_lo.set(view, 0, sum & 0xffff);
+  if (target.length > GOOD_OLD_INODE_SIZE) Inode.f.i_checksum_hi.set(view, 0, sum >>> 16);
+}

@@ -1,0 +1,113 @@
+// What a file system of these features can hold, checked over the whole tree before anything is planned.
+
+import type { Violations } from "../../src/image/loss.ts";
+import type { Warning } from "../../src/image/plan.ts";
+import { pathOf, type Snapshot, type SnapshotNode } from "../../src/tree/snapshot.ts";
+import { MAJOR_MAX, MINOR_MAX } from "./devices.ts";
+import type { FeatureSet } from "./disk/features.ts";
+import { denseIndirectBlocks, indirectReach } from "./mapping.ts";
+import type { ExtProfile } from "./profiles.ts";
+import { fitsTime, looksWrapped, timeRange } from "./times.ts";
+
+/** Most subdirectories whose count the links of a directory can show (EXT4_LINK_MAX, two of them being `.` and its name). */
+const LINKS_SHOWN = 65000;
+
+export interface Bounds {
+  /** Bytes. */
+  readonly fileSize: number;
+  /** Bytes. */
+  readonly symlink: number;
+  readonly links: number;
+  /** Undefined: no bound. */
+  readonly subdirectories: number | undefined;
+  /** Inodes have room for times beyond 32 bits. */
+  readonly longTimes: boolean;
+}
+
+export function boundsOf(profile: ExtProfile, features: FeatureSet, blockSize: number, inodeSize: number): Bounds {
+  return {
+    fileSize: features.has("large_file") ? mappedFileSize(features, blockSize) : 2 ** 31 - 1,
+    symlink: Math.min(4095, blockSize - 1),
+    links: profile.linkMax,
+    subdirectories: features.has("dir_nlink") ? undefined : profile.linkMax - 2,
+    longTimes: inodeSize > 128,
+  };
+}
+
+/** What mapping and the count of 512-byte sectors in i_blocks allow; the kernel seeks no further (ext4_max_bitmap_size). */
+function mappedFileSize(features: FeatureSet, blockSize: number): number {
+  if (features.has("extent")) return (2 ** 32 - 1) * blockSize;
+  const sectors = features.has("huge_file") ? 2 ** 48 - 1 : 2 ** 32 - 1;
+  const countable = Math.floor(sectors / (blockSize / 512));
+  // The largest dense file whose data and indirect blocks together can be counted.
+  let low = 0;
+  let high = Math.min(indirectReach(blockSize), countable);
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (middle + denseIndirectBlocks(middle, blockSize) <= countable) low = middle;
+    else high = middle - 1;
+  }
+  return low * blockSize;
+}
+
+/** Reports everything that does not fit. Gives warnings for what fits but looks odd to others. */
+export function checkLimits(snapshot: Snapshot, bounds: Bounds, violations: Violations): Warning[] {
+  let wrapped = 0;
+  let firstWrapped = "";
+  snapshot.nodes.forEach((node, index) => {
+    const path = (): string => pathOf(snapshot, index);
+    checkTimes(node, bounds, path, violations);
+    if (bounds.longTimes && [node.atime, node.mtime, node.ctime, node.btime].some(looksWrapped)) {
+      if (wrapped++ === 0) firstWrapped = path();
+    }
+    const { content, target } = node;
+    if (content && content.size > bounds.fileSize) {
+      violations.refuse(path(), `has ${content.size} bytes; ${bounds.fileSize} is the most of a file here`);
+    }
+    if (target && target.length > bounds.symlink) {
+      violations.refuse(path(), `the target has ${target.length} bytes; ${bounds.symlink} is the most of a symlink here`);
+    }
+    if (node.kind === "directory") {
+      if (bounds.subdirectories !== undefined && node.subdirectories > bounds.subdirectories) {
+        violations.refuse(
+          path(),
+          `has ${node.subdirectories} subdirectories; ${bounds.subdirectories} is the most here (feature dir_nlink lifts it)`,
+        );
+      }
+    } else if (node.links > bounds.links) {
+      violations.refuse(path(), `has ${node.links} hard links; ${bounds.links} is the most here`);
+    }
+    if (node.major > MAJOR_MAX || node.minor > MINOR_MAX) {
+      violations.refuse(path(), `device ${node.major}:${node.minor}; ${MAJOR_MAX}:${MINOR_MAX} is the most here`);
+    }
+  });
+  if (wrapped === 0) return [];
+  return [
+    {
+      code: "time-looks-wrapped",
+      message: `${wrapped} nodes have times from 2310-04-04 to 2378-04-22, which are right but e2fsck 1.47 takes for an old kernel's bug; the first at ${firstWrapped}`,
+    },
+  ];
+}
+
+function checkTimes(node: SnapshotNode, bounds: Bounds, path: () => string, violations: Violations): void {
+  // A 128-byte inode has no field for the birth time: leaving it out is no loss.
+  const kept = bounds.longTimes ? (["mtime", "atime", "ctime", "btime"] as const) : (["mtime", "atime", "ctime"] as const);
+  for (const which of kept) {
+    const time = node[which];
+    if (!fitsTime(time, bounds.longTimes)) {
+      violations.lose(
+        "times",
+        "times",
+        path(),
+        `${which} is ${time.sec} seconds after 1970; times here reach from ${timeRange(bounds.longTimes)}`,
+      );
+      return;
+    }
+  }
+}
+
+/** i_links_count of a directory: `.`, its name and the `..` of each subdirectory; 1 when there are too many to count. */
+export function directoryLinks(subdirectories: number): number {
+  return subdirectories + 2 > LINKS_SHOWN ? 1 : subdirectories + 2;
+}
