@@ -60,7 +60,7 @@ export async function debugfsManifest(
     const below: [string, number][] = [];
     level.forEach(([parent], i) => {
       for (const { inode, name, directory } of parseListing(listings[i] as Buffer)) {
-        if (name === "." || name === "..") continue;
+        if (inode === 0 || name === "." || name === "..") continue; // inode 0: an unused record
         const at = `${parent}/${decodeName(Buffer.from(name, "latin1"))}`;
         names.set(at, inode);
         if (directory) below.push([at, inode]);
@@ -150,7 +150,23 @@ function readXattrs(path: string, entries: Map<number, JudgedEntry>): void {
     const [inode, name] = wanted[i] as [number, string];
     const value = / \(\d+\)(?: = ([0-9a-f ]*))?\s*$/.exec(answer.toString("latin1"));
     if (!value) throw new Error(`debugfs: ${commands[i]}: ${answer}`);
-    (entries.get(inode) as JudgedEntry).xattrs[decodeName(Buffer.from(name, "latin1"))] = (value[1] ?? "").replaceAll(" ", "");
+    (entries.get(inode) as JudgedEntry).xattrs[decodeName(Buffer.from(name, "latin1"))] = asKernelShows(
+      name,
+      (value[1] ?? "").replaceAll(" ", ""),
+    );
+  });
+}
+
+/** In ACLs, debugfs gives the id 0 to entries that have none (owner, group, mask, others), the kernel 2^32-1. */
+function asKernelShows(name: string, hex: string): string {
+  if (!name.startsWith("system.posix_acl_")) return hex;
+  return hex.replace(/^(.{8})(.*)$/, (_, head: string, rows: string) => {
+    return (
+      head +
+      rows.replace(/(01|04|10|20)00(....)00000000|.{16}/g, (row, tag?: string, bits?: string) =>
+        tag ? `${tag}00${bits}ffffffff` : row,
+      )
+    );
   });
 }
 
