@@ -14,6 +14,8 @@ export async function parse(command: Command, args: readonly string[]): Promise<
     writeErr: () => {}, // the sentence is in the error itself
     getOutHelpWidth: () => process.stdout.columns ?? 100,
   });
+  // Choices and defaults stand in the descriptions themselves.
+  command.configureHelp({ optionDescription: (option) => option.description });
   command.exitOverride();
   try {
     return command.parse(args, { from: "user" });
@@ -25,13 +27,13 @@ export async function parse(command: Command, args: readonly string[]): Promise<
     }
     const [first, ...more] = error.message.replace(/^error: /, "").split("\n");
     const hint = more.length > 0 ? ` ${more.join(" ").replace(/^\(Did/, "(did")}` : "";
-    throw usage(`${first}${hint}; fsynth ${command.name()} --help shows the options`);
+    throw usage(`${first}${hint}; ${command.name()} --help shows the options`);
   }
 }
 
 /** A command named `name`; its help starts with `summary`. */
 export function newCommand(name: string, synopsis: string, summary: string): Command {
-  return new Command(name)
+  return new Command(`fsynth ${name}`)
     .usage(synopsis)
     .description(summary)
     .helpOption("-h, --help", "Shows this.")

@@ -3,7 +3,7 @@
 /** ` (did you mean "x"?)` when one of `known` is close to `word`, else nothing. */
 export function suggestion(word: string, known: readonly string[]): string {
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let least = Math.ceil(word.length * 0.4) + 1;
   for (const candidate of known) {
     const distance = edits(word.toLowerCase(), candidate.toLowerCase());
     if (distance < least) [best, least] = [candidate, distance];

@@ -30,8 +30,11 @@ export function addSourceFlags(command: Command): void {
       "--replace-symlinks",
       "A directory laid over a symlink replaces it, as tar does, instead of going where it leads.",
     ),
-    new Option("--hard-links <keep|copy>", "What becomes of hard links in a directory.").choices(["keep", "copy"]),
-    new Option("--xattrs <none|getfattr>", "How xattrs of a directory are read.").choices(["none", "getfattr"]),
+    new Option("--hard-links <keep|copy>", "What becomes of hard links in a directory. Default: keep.").choices(["keep", "copy"]),
+    new Option("--xattrs <none|getfattr>", "How xattrs of a directory are read: not, or by the tool getfattr.").choices([
+      "none",
+      "getfattr",
+    ]),
     new Option("--spool-dir <DIR>", "Where archives that cannot be read twice are unpacked to. Default: TMPDIR."),
     new Option("--max-bytes <BYTES>", "How much a stream or a compressed archive may hold unpacked. Default: 64G.").argParser(
       (text) => {
