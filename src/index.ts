@@ -2,4 +2,33 @@
 
 export { type BuildOptions, buildExt2, buildExt3, buildExt4, buildImage, type ExtBuildOptions } from "./build.ts";
 export { type ErrorCode, type ErrorPlace, FsynthError } from "./error.ts";
+export type { Capabilities, Format, OptionInputs, OptionTable, OptionValues, PlanContext, Profile } from "./image/format.ts";
+export type { Image, Progress, WriteOptions, WriteToOptions, Written } from "./image/image.ts";
+export type { Option } from "./image/options.ts";
+export type { Plan, Summary, Warning } from "./image/plan.ts";
+export type { BytesRegion, ContentRegion, HoleRegion, Region } from "./image/region.ts";
+export { addDirectory, type DirectoryOptions, fromDirectory } from "./sources/directory.ts";
+export { addSource, type Source, type SourceOptions } from "./sources/source.ts";
+export { addTar, fromTar, type TarOptions, type TarSource } from "./sources/tar.ts";
+export { bytesContent, type Content, type Extent, sparseContent } from "./tree/content.ts";
+export { contentSeed } from "./tree/content-seed.ts";
+export { treeDigest } from "./tree/digest.ts";
+export { detectHoles } from "./tree/holes.ts";
+export type { MetadataInput, TimeInput } from "./tree/metadata.ts";
+export {
+  type DeviceNode,
+  type DirectoryNode,
+  type FileNode,
+  imageTime,
+  type Kind,
+  type Metadata,
+  type Node,
+  type SpecialNode,
+  type SymlinkNode,
+  type Time,
+  type Xattrs,
+} from "./tree/node.ts";
+export type { Snapshot, SnapshotNode, SnapshotOptions, Xattr } from "./tree/snapshot.ts";
 export { type OverlayRules, Tree } from "./tree/tree.ts";
+export { type ReadTreeTextOptions, readTreeText } from "./tree/tree-text.ts";
+export { type ContentSpelling, type WriteTreeTextOptions, writeTreeText } from "./tree/tree-text-write.ts";

@@ -33,7 +33,7 @@ function optionsAsData(table: OptionTable): unknown {
   });
 }
 
-/** One table a format: a line for each subject, a column for each profile. Subjects on which all profiles agree come first. */
+/** For each format its profiles, then a line for each subject: one value, or each value with the profiles that have it. */
 function asText(): string {
   return formats
     .map((format) => {
