@@ -8,6 +8,7 @@ import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formats } from "../formats/index.ts";
 import { flagOf, type Option, treeOptions } from "../src/image/options.ts";
+import * as fsynth from "../src/index.ts";
 
 const top = dirname(import.meta.dirname);
 const folder = mkdtempSync(join(tmpdir(), "fsynth-readme-"));
@@ -16,6 +17,8 @@ beforeAll(() => {
   // A project in which `npx fsynth` and `import "fsynth"` mean the built package.
   mkdirSync(join(folder, "node_modules/.bin"), { recursive: true });
   symlinkSync(top, join(folder, "node_modules/fsynth"));
+  symlinkSync(join(top, "node_modules/tar-stream"), join(folder, "node_modules/tar-stream"));
+  symlinkSync(join(top, "node_modules/@types"), join(folder, "node_modules/@types"));
   symlinkSync("../fsynth/bin/fsynth.js", join(folder, "node_modules/.bin/fsynth"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "readme", private: true, type: "module" }));
   cpSync(join(top, "examples"), join(folder, "examples"), { recursive: true });
@@ -24,11 +27,12 @@ beforeAll(() => {
   mkdirSync(join(rootfs, "bin"));
   writeFileSync(join(rootfs, "etc/hostname"), "fsynth\n");
   writeFileSync(join(rootfs, "bin/tool"), "#!/bin/sh\necho hello\n", { mode: 0o755 });
-  const script = "tar --sort=name --numeric-owner --owner=0 --group=0 -c -C rootfs . > rootfs.tar; cp rootfs.tar layer.tar";
+  const script = "tar --sort=name --numeric-owner --owner=0 --group=0 -c -C rootfs . > rootfs.tar; cp rootfs.tar overlay.tar";
   execFileSync("sh", ["-c", script], { cwd: folder });
   // The name promises zstd, the content decides: where there is no zstd program, the examples run on the plain tar.
   const packed = spawnSync("zstd", ["-q", "rootfs.tar", "-o", "rootfs.tar.zst"], { cwd: folder });
   if (packed.status !== 0) cpSync(join(folder, "rootfs.tar"), join(folder, "rootfs.tar.zst"));
+  cpSync(join(folder, "rootfs.tar.zst"), join(folder, "base.tar.zst"));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -79,7 +83,10 @@ function runShell(code: string): void {
 
 function runTypeScript(code: string, name: string): void {
   const file = `${name.replaceAll(/\W+/g, "-")}.ts`;
-  writeFileSync(join(folder, file), code);
+  // An example that shows no import means the package's own names.
+  const names = Object.keys(fsynth).filter((word) => new RegExp(`\\b${word}\\(`).test(code));
+  const imports = /^import /m.test(code) ? "" : `import { ${names.join(", ")} } from "fsynth";\n`;
+  writeFileSync(join(folder, file), imports + code);
   const tsc = join(top, "node_modules/typescript/bin/tsc");
   const flags = [
     "--strict",
@@ -121,6 +128,8 @@ describe("the option tables of the README", () => {
 
   function table(title: string, options: Readonly<Record<string, Option>>): string {
     const rows = Object.entries(options).map(([name, option]) => {
+      // A switch that is on is turned off by its other spelling.
+      if (option.default === true) return `| \`${flagOf(name).replace("--", "--no-")}\` | | Turns off: ${cell(option.help)} |`;
       const flag = `${flagOf(name)}${option.metavar === undefined ? "" : ` ${option.metavar}`}`;
       return `| \`${cell(flag)}\` | ${cell(option.defaultText ?? "")} | ${cell(option.help)} |`;
     });
