@@ -72,14 +72,12 @@ describe("a build that is ended", () => {
     await ended(child);
     expect(listed()).toEqual(leftovers());
     expect(leftovers()).toHaveLength(1);
-    fs.rmSync(join(source, "noise.link"), { force: true });
     expect(fsynth(["build", "-q", "-f", "ext2", "-o", out, join(bin, "../../examples/hello")]).status).toBe(0);
     expect(listed()).toEqual(["out.img"]);
   });
 
   test.skipIf(!need("bash", "head"))("by a reader that has enough exits with 141, quietly", () => {
-    const script =
-      'set -o pipefail; "$1" "$2" build -q -f ext4 --xattrs none -o - "$3" | head -c 1000 | wc -c; echo "${PIPESTATUS[0]}"';
+    const script = '"$1" "$2" build -q -f ext4 --xattrs none -o - "$3" | head -c 1000 | wc -c; echo "$PIPESTATUS"';
     const pipes = execFileSync("bash", ["-c", script, "bash", process.execPath, bin, source], { encoding: "utf8" });
     expect(pipes).toBe("1000\n141\n");
   });

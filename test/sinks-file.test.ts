@@ -225,6 +225,34 @@ describe("leftovers", () => {
   });
 });
 
+describe("other users", () => {
+  test.skipIf(!needRoot())("write where they may, and are told where they may not", async () => {
+    fs.chmodSync(base, 0o755);
+    const image = imageOf();
+    for (const [name, mode] of [
+      ["closed", 0o755],
+      ["unlisted", 0o733],
+      ["sticky", 0o1777],
+    ] as const) {
+      fs.mkdirSync(join(dir, name));
+      fs.chmodSync(join(dir, name), mode);
+      fs.writeFileSync(join(dir, name, ".x.fsynth-4194305-1-1.tmp"), "of a dead process of another user");
+    }
+    process.setegid?.(65534);
+    process.seteuid?.(65534);
+    try {
+      await expect(image.writeTo(join(dir, "closed/x"))).rejects.toMatchObject({ code: "io", cause: { code: "EACCES" } });
+      await image.writeTo(join(dir, "unlisted/x"));
+      await image.writeTo(join(dir, "sticky/x"));
+    } finally {
+      process.seteuid?.(0);
+      process.setegid?.(0);
+    }
+    expect(fs.statSync(join(dir, "sticky/x"))).toMatchObject({ uid: 65534, gid: 65534 });
+    expect(fs.readdirSync(join(dir, "closed"))).toEqual([".x.fsynth-4194305-1-1.tmp"]);
+  });
+});
+
 describe("a full disk", () => {
   test.skipIf(!needRoot() || !need("mount", "umount"))("leaves nothing, and the older file as it was", async () => {
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", dir]);

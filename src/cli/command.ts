@@ -12,7 +12,7 @@ export async function parse(command: Command, args: readonly string[]): Promise<
       shown += text;
     },
     writeErr: () => {}, // the sentence is in the error itself
-    getOutHelpWidth: () => process.stdout.columns ?? 100,
+    getOutHelpWidth: () => process.stdout.columns || 100,
   });
   // Choices and defaults stand in the descriptions themselves.
   command.configureHelp({ optionDescription: (option) => option.description });

@@ -12,6 +12,11 @@ export type Given = ReadonlyMap<string, unknown>;
 /** Those of a table that other flags of `build` stand for. */
 const ELSEWHERE = new Set(["exclude"]);
 
+/** What the command line takes beyond the table: it may read contents before planning, which the tables' code never does. */
+const BEYOND: Readonly<Record<string, { readonly metavar: string; readonly help: string }>> = {
+  uuid: { metavar: "UUID|content", help: " With content, the tree with all that its files hold." },
+};
+
 /** Adds the flags of all tables, those of `format` first; the result reads what was given after parsing. */
 export function addTableFlags(command: Command, formats: readonly Format[], format: Format | undefined): () => Given {
   const given = new Map<string, unknown>();
@@ -47,7 +52,8 @@ function flagsOf(name: string, option: Option): Flag[] {
       : [new Flag(flag, option.help), new Flag(off).hideHelp()];
   }
   const rest = option.repeats ? " Can be repeated." : option.defaultText ? ` Default: ${option.defaultText}.` : "";
-  return [new Flag(`${flag} <${option.metavar}>`, `${option.help}${rest}`)];
+  const beyond = BEYOND[name];
+  return [new Flag(`${flag} <${beyond?.metavar ?? option.metavar}>`, `${option.help}${rest}${beyond?.help ?? ""}`)];
 }
 
 /** Throws `usage` for an option that `format` lacks, and names the formats that have it. */

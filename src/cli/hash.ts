@@ -39,11 +39,16 @@ export async function hashCommand(args: readonly string[]): Promise<number> {
       const tree = await readSources([source], flags, ({ message }) => note(`fsynth: warning: ${message}`));
       await print(`tree ${await treeDigest(tree)} ${escapeName(source)}\n`);
     } else {
-      const digest = source === "-" ? await streamDigest(process.stdin) : await fileDigest(hostPath(source));
+      const digest = source === "-" ? await streamDigest(process.stdin) : await pathDigest(hostPath(source));
       await print(`sha256 ${digest} image ${escapeName(source)}\n`);
     }
   }
   return 0;
+}
+
+function pathDigest(path: string): Promise<string> {
+  const kind = host.files.stat(path)?.kind;
+  return kind === "fifo" || kind === "character-device" ? streamDigest(host.files.readStream(path)) : fileDigest(path);
 }
 
 async function fileDigest(path: string): Promise<string> {

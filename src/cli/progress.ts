@@ -37,8 +37,10 @@ export function progressBar(label: string): Bar | undefined {
       const bar = `${colour}${"█".repeat(filled)}${plain}${"░".repeat(WIDTH - filled)}`;
       const speed = done / ((now - started) / 1000);
       const line = ` ${bar} ${String(Math.floor((done / total) * 100)).padStart(3)}% ${amount(done)} of ${amount(total)}, ${amount(speed)}/s`;
-      const room = (terminal.columns ?? 80) - (line.length - colour.length - plain.length) - 1;
-      terminal.write(`\r${label.length > room ? `…${label.slice(Math.max(0, label.length - room + 1))}` : label}${line}\x1b[K`);
+      // A terminal that does not know its width says 0.
+      const room = (terminal.columns || 80) - (line.length - colour.length - plain.length) - 1;
+      const name = label.length <= room ? label : room > 1 ? `…${label.slice(label.length - room + 1)}` : "";
+      terminal.write(`\r${name}${line}\x1b[K`);
     },
     clear,
   };

@@ -98,10 +98,26 @@ function inherit(handle: WriteHandle, path: string, mode: number, uid: number, g
 /** Removes temporary files of `name` whose process is gone. */
 function removeLeftovers(folder: string, name: string): void {
   const prefix = prefixOf(name);
-  for (const entry of host.files.readDirectory(folder)) {
+  for (const entry of listed(folder)) {
     if (!entry.startsWith(prefix)) continue;
     const match = /^(\d+)-(\d+)-\d+\.tmp$/.exec(entry.slice(prefix.length));
-    if (match && host.files.processStart(Number(match[1])) !== match[2]) host.files.remove(joined(folder, entry));
+    if (!match || host.files.processStart(Number(match[1])) === match[2]) continue;
+    try {
+      host.files.remove(joined(folder, entry));
+    } catch (error) {
+      // Another user's, in a folder such as /tmp: theirs to remove.
+      if (!(error instanceof FsynthError)) throw error;
+    }
+  }
+}
+
+/** The names in a folder; none in one that may be written to but not listed. */
+function listed(folder: string): string[] {
+  try {
+    return host.files.readDirectory(folder);
+  } catch (error) {
+    if (error instanceof FsynthError) return [];
+    throw error;
   }
 }
 
