@@ -284,17 +284,17 @@ interface Draft {
 
 function draftArbitrary(kind: RecipeEntry["kind"], limits: TreeLimits): fc.Arbitrary<Draft> {
   const time = timeArbitrary(limits);
-  const sometimes = <T>(arbitrary: fc.Arbitrary<T>, freq: number): fc.Arbitrary<T | undefined> =>
-    fc.option(arbitrary, { nil: undefined, freq });
+  const sometimes = <T>(arbitrary: fc.Arbitrary<T>, present: number, absent: number): fc.Arbitrary<T | undefined> =>
+    fc.oneof({ weight: absent, arbitrary: fc.constant(undefined) }, { weight: present, arbitrary });
   const common = {
-    mode: sometimes(modeArbitrary, 3),
-    uid: sometimes(idArbitrary, 2),
-    gid: sometimes(idArbitrary, 2),
-    mtime: sometimes(time, 5),
-    atime: sometimes(time, 1),
-    ctime: sometimes(time, 1),
-    btime: sometimes(time, 1),
-    xattrs: limits.xattrBytes > 0 ? sometimes(xattrsArbitrary(kind, limits), 1) : fc.constant(undefined),
+    mode: sometimes(modeArbitrary, 2, 1),
+    uid: sometimes(idArbitrary, 1, 1),
+    gid: sometimes(idArbitrary, 1, 1),
+    mtime: sometimes(time, 4, 1),
+    atime: sometimes(time, 1, 2),
+    ctime: sometimes(time, 1, 2),
+    btime: sometimes(time, 1, 2),
+    xattrs: limits.xattrBytes > 0 ? sometimes(xattrsArbitrary(kind, limits), 1, 1) : fc.constant(undefined),
   };
   const own: fc.Arbitrary<Omit<RecipeEntry, "path" | "kind">> = {
     file: () =>

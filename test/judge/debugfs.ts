@@ -141,19 +141,20 @@ function readXattrs(path: string, entries: Map<number, JudgedEntry>): void {
     path,
     inodes.map((inode) => `ea_list <${inode}>`),
   ).forEach((answer, i) => {
-    for (const [, name] of answer.toString("latin1").matchAll(/^ {2}(\S+) \(\d+\)/gm))
-      wanted.push([inodes[i] as number, name as string]);
+    for (const [, name = ""] of answer.toString("latin1").matchAll(/^ {2}(\S+|(?:[0-9a-f]{2} )+) \(\d+\)/gm)) {
+      // A name that is not plain ASCII is shown as the hex of its bytes.
+      const bytes = name.endsWith(" ") ? Buffer.from(name.replaceAll(" ", ""), "hex") : Buffer.from(name, "latin1");
+      // Where inline data goes on; part of the content, which `cat` shows.
+      if (name !== "system.data") wanted.push([inodes[i] as number, bytes.toString()]);
+    }
   });
   if (wanted.length === 0) return;
-  const commands = wanted.map(([inode, name]) => `ea_get -x <${inode}> ${Buffer.from(name, "latin1").toString()}`);
+  const commands = wanted.map(([inode, name]) => `ea_get -x <${inode}> ${name}`);
   debugfs(path, commands).forEach((answer, i) => {
     const [inode, name] = wanted[i] as [number, string];
     const value = / \(\d+\)(?: = ([0-9a-f ]*))?\s*$/.exec(answer.toString("latin1"));
     if (!value) throw new Error(`debugfs: ${commands[i]}: ${answer}`);
-    (entries.get(inode) as JudgedEntry).xattrs[decodeName(Buffer.from(name, "latin1"))] = asKernelShows(
-      name,
-      (value[1] ?? "").replaceAll(" ", ""),
-    );
+    (entries.get(inode) as JudgedEntry).xattrs[name] = asKernelShows(name, (value[1] ?? "").replaceAll(" ", ""));
   });
 }
 
