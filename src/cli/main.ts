@@ -52,4 +52,7 @@ function version(): string {
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 for (const [signal, status] of Object.entries(SIGNALS)) process.on(signal, () => process.exit(status));
 
+// What nobody awaits: a standard stream that breaks between two writes, or a bug.
+process.on("uncaughtException", (error) => process.exit(reportFailure(error)));
+
 process.exit(await main(process.argv.slice(2)).catch(reportFailure));
