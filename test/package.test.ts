@@ -28,6 +28,7 @@ interface Locked {
   readonly hasInstallScript?: boolean;
   readonly resolved?: string;
   readonly integrity?: string;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 interface Lock {
   readonly packages: Readonly<Record<string, Locked>>;
