@@ -3,8 +3,8 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { recipeArbitrary, treeOf } from "./arbitrary/tree.ts";
-import { judgeBuild, limitsOf, MOUNTABLE, needKernel, needTools, PROFILES, runSeed } from "./judge/ext.ts";
+import { treeOf } from "./arbitrary/tree.ts";
+import { buildArbitrary, judgeBuild, MOUNTABLE, needKernel, needTools, PROFILES, runSeed } from "./judge/ext.ts";
 
 const tools = needTools();
 const kernel = needKernel();
@@ -18,8 +18,8 @@ describe.each(PROFILES)("%s", (profile) => {
   test.skipIf(!tools).each([1024, 2048, 4096, 8192, 16384, 32768, 65536])("random trees in blocks of %i", async (blockSize) => {
     const judges = { tools, kernel: kernel && blockSize <= MOUNTABLE };
     await fc.assert(
-      fc.asyncProperty(recipeArbitrary(limitsOf(profile, blockSize)), async (recipe) => {
-        expect(await judgeBuild(profile, treeOf(recipe), { blockSize }, judges)).toEqual([]);
+      fc.asyncProperty(buildArbitrary(profile, blockSize), async ([options, recipe]) => {
+        expect(await judgeBuild(profile, treeOf(recipe), options, judges)).toEqual([]);
       }),
       {
         numRuns: blockSize <= MOUNTABLE ? RUNS : RUNS_ABOVE,
