@@ -2,8 +2,17 @@
 
 import type { Extent } from "../../src/tree/content.ts";
 import type { Time, Xattrs } from "../../src/tree/node.ts";
+import type { IdOf } from "./acl.ts";
 
 export type TarKind = "file" | "directory" | "symlink" | "link" | "character-device" | "block-device" | "fifo";
+
+/** A POSIX ACL that names someone without a number: only who knows the tree's users can encode it. */
+export interface NamedAcl {
+  readonly which: "access" | "default";
+  readonly text: string;
+  /** The numbers that the entry itself tells: root's and its own owner's. */
+  readonly idOf: IdOf;
+}
 
 /** One entry, all its headers taken together. Offsets are in bytes from the start of the (uncompressed) archive. */
 export interface TarEntry {
@@ -25,6 +34,8 @@ export interface TarEntry {
   readonly major: number;
   readonly minor: number;
   readonly xattrs: Xattrs | undefined;
+  /** ACLs that are not among `xattrs`. */
+  readonly namedAcls: readonly NamedAcl[];
   /** Size of the file in bytes, its holes included. */
   readonly size: number;
   /** Where its data lies in the file, when it is stored sparse; the sum is `stored`. */

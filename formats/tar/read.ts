@@ -8,6 +8,7 @@ import { viewOf } from "../../src/bytes/struct.ts";
 import { assert, FsynthError } from "../../src/error.ts";
 import type { Warning } from "../../src/image/plan.ts";
 import type { Time } from "../../src/tree/node.ts";
+import { type IdOf, ownerIds } from "./acl.ts";
 import { blockSum, checksumOf, signedChecksumOf } from "./checksum.ts";
 import type { TarEntry, TarKind } from "./entry.ts";
 import { readDecimal, readNumber } from "./number.ts";
@@ -20,6 +21,8 @@ import { xattrsOf } from "./xattr.ts";
 const MAX_EXTENSION = 64 * 1024 * 1024;
 
 const MAX_ID = 0xffff_ffff;
+
+const NONE: readonly never[] = [];
 
 type State = "header" | "extension" | "sparse-extension" | "sparse-map" | "link-data" | "done";
 
@@ -325,6 +328,7 @@ export class TarReader {
       major: device ? (this.#paxNumber("SCHILY.devmajor", MAX_ID) ?? this.#number(bytes, at, "devmajor", MAX_ID, path)) : 0,
       minor: device ? (this.#paxNumber("SCHILY.devminor", MAX_ID) ?? this.#number(bytes, at, "devminor", MAX_ID, path)) : 0,
       xattrs: undefined,
+      namedAcls: NONE,
       size: 0,
       extents: undefined,
       offset: this.#start,
@@ -362,17 +366,14 @@ export class TarReader {
     draft.atime = this.#paxTime("atime", draft.path) ?? draft.atime;
     draft.ctime = this.#paxTime("ctime", draft.path) ?? draft.ctime;
     draft.btime = this.#paxTime("LIBARCHIVE.creationtime", draft.path) ?? draft.btime;
-    const names = {
-      path: draft.path,
-      uname: fieldText(bytes, at, ustar.f.uname),
-      uid: draft.uid,
-      gname: fieldText(bytes, at, ustar.f.gname),
-      gid: draft.gid,
-    };
+    const owner = (): IdOf =>
+      ownerIds(fieldText(bytes, at, ustar.f.uname), draft.uid, fieldText(bytes, at, ustar.f.gname), draft.gid);
     const fail = (sentence: string): never => {
       throw this.#error("corrupt", sentence, draft.path, this.position);
     };
-    draft.xattrs = xattrsOf(this.#records(), names, fail);
+    const found = xattrsOf(this.#records(), owner, fail);
+    draft.xattrs = found.xattrs;
+    draft.namedAcls = found.namedAcls;
     for (const [key] of this.#records()) {
       if (knownKey(key) || this.#warnedKeys.has(key)) continue;
       this.#warnedKeys.add(key);
@@ -691,15 +692,7 @@ function headerPath(bytes: Uint8Array, at: number): string {
 function fieldText(bytes: Uint8Array, at: number, field: { readonly offset: number; readonly size: number }): string {
   const from = at + field.offset;
   const most = from + field.size;
-  let text = "";
-  for (let i = from; i < most; i++) {
-    const byte = bytes[i] as number; // inside the block
-    if (byte === 0) return text;
-    if (byte >= 0x80) {
-      const end = bytes.indexOf(0, i);
-      return decodeName(bytes.subarray(from, end < 0 || end > most ? most : end));
-    }
-    text += String.fromCharCode(byte);
-  }
-  return text;
+  let end = from;
+  while (end < most && bytes[end] !== 0) end++;
+  return end === from ? "" : decodeName(bytes.subarray(from, end));
 }

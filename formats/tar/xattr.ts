@@ -1,34 +1,43 @@
 // Extended attributes in pax headers: SCHILY.xattr.NAME with raw bytes (star, GNU tar, Go), LIBARCHIVE.xattr.NAME with the
-// name percent-encoded and the value in base64 (bsdtar writes both), RHT.security.selinux (GNU tar), SCHILY.acl.* as text.
+// name percent-encoded and the value in base64 (bsdtar writes both, then with the same spelling of the name), RHT.security.selinux (GNU tar), SCHILY.acl.* as text.
 
 import { compareBytes, decodeName, encodeName, quoteName } from "../../src/bytes/names.ts";
 import type { Xattrs } from "../../src/tree/node.ts";
-import { type AclNames, aclXattr } from "./acl.ts";
+import { aclXattr, type IdOf } from "./acl.ts";
+import type { NamedAcl } from "./entry.ts";
 import type { Fail } from "./pax.ts";
 
+const NONE: readonly never[] = [];
 const SCHILY = "SCHILY.xattr.";
 const LIBARCHIVE = "LIBARCHIVE.xattr.";
 
-/** The xattrs that the records of an entry carry; undefined when there are none. */
-export function xattrsOf(records: Iterable<readonly [string, Uint8Array]>, names: AclNames, fail: Fail): Xattrs | undefined {
+/** What the records of an entry carry. */
+export interface FoundXattrs {
+  readonly xattrs: Xattrs | undefined;
+  /** ACLs that name someone whose number the entry does not tell. */
+  readonly namedAcls: readonly NamedAcl[];
+}
+
+/** The xattrs that the records of an entry carry; `owner` knows the numbers of the entry's own owner, and is asked for when there are ACLs. */
+export function xattrsOf(records: Iterable<readonly [string, Uint8Array]>, owner: () => IdOf, fail: Fail): FoundXattrs {
   let found: Map<string, Uint8Array> | undefined;
-  let schily: (readonly [rest: string, value: Uint8Array])[] | undefined;
+  const schily: (readonly [rest: string, value: Uint8Array])[] = [];
+  const libarchive = new Set<string>();
   let selinux: Uint8Array | undefined;
-  const acls: (readonly [which: "access" | "default", text: Uint8Array])[] = [];
+  const acls: Pick<NamedAcl, "which" | "text">[] = [];
   for (const [key, value] of records) {
-    if (key.startsWith(SCHILY)) {
-      schily ??= [];
-      schily.push([key.slice(SCHILY.length), value]);
-    } else if (key.startsWith(LIBARCHIVE)) {
+    if (key.startsWith(SCHILY)) schily.push([key.slice(SCHILY.length), value]);
+    else if (key.startsWith(LIBARCHIVE)) {
+      const rest = key.slice(LIBARCHIVE.length);
+      libarchive.add(rest);
       found ??= new Map();
-      const name = percentDecoded(key.slice(LIBARCHIVE.length));
-      found.set(name, base64Decoded(value) ?? fail(`the value of ${quoteName(key)} is not base64`));
+      found.set(percentDecoded(rest), base64Decoded(value) ?? fail(`the value of ${quoteName(key)} is not base64`));
     } else if (key === "RHT.security.selinux") selinux = value;
-    else if (key === "SCHILY.acl.access") acls.push(["access", value]);
-    else if (key === "SCHILY.acl.default") acls.push(["default", value]);
+    else if (key === "SCHILY.acl.access") acls.push({ which: "access", text: decodeName(value) });
+    else if (key === "SCHILY.acl.default") acls.push({ which: "default", text: decodeName(value) });
   }
-  for (const [rest, value] of schily ?? []) {
-    if (found && repeatsLibarchive(found, rest, value)) continue;
+  for (const [rest, value] of schily) {
+    if (libarchive.has(rest) || (found && repeatsLibarchive(found, rest, value))) continue;
     found ??= new Map();
     // GNU tar writes the two characters that a key cannot hold as %3D and %25.
     found.set(rest.replaceAll("%3D", "=").replaceAll("%25", "%"), value);
@@ -40,21 +49,25 @@ export function xattrsOf(records: Iterable<readonly [string, Uint8Array]>, names
     found ??= new Map();
     found.set("security.selinux", label);
   }
-  for (const [which, text] of acls) {
-    const name = `system.posix_acl_${which}`;
-    if (text.length === 0 || found?.has(name)) continue;
-    const value = aclXattr(which, decodeName(text), names, fail);
-    if (value) {
+  if (acls.length === 0) return { xattrs: found, namedAcls: NONE };
+  const namedAcls: NamedAcl[] = [];
+  const idOf = owner();
+  for (const acl of acls) {
+    const name = `system.posix_acl_${acl.which}`;
+    if (acl.text === "" || found?.has(name)) continue;
+    const result = aclXattr(acl.which, acl.text, idOf, fail);
+    if ("missing" in result) namedAcls.push({ ...acl, idOf });
+    else if (result.value) {
       found ??= new Map();
-      found.set(name, value);
+      found.set(name, result.value);
     }
   }
-  return found;
+  return { xattrs: found, namedAcls };
 }
 
 /**
- * bsdtar writes an xattr whose name holds `=` under LIBARCHIVE rightly, and under SCHILY so that it reads as another
- * name with another value. Such a record spells one that is known already.
+ * libarchive used to write an xattr whose name holds `=` under SCHILY as it is, so that it reads as another name with
+ * another value. Such a record spells one that is known already.
  */
 function repeatsLibarchive(found: ReadonlyMap<string, Uint8Array>, rest: string, value: Uint8Array): boolean {
   for (const [name, known] of found) {

@@ -1,7 +1,8 @@
 // Entries of a tar archive, laid over a tree.
 
+import { aclXattr } from "../../formats/tar/acl.ts";
 import type { TarEntry } from "../../formats/tar/entry.ts";
-import { quoteName } from "../bytes/names.ts";
+import { decodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import { type Content, emptyContent, sparseContent } from "../tree/content.ts";
 import { excludeFilter, type PathFilter } from "../tree/exclude.ts";
@@ -10,7 +11,9 @@ import type { Node } from "../tree/node.ts";
 import { splitPath } from "../tree/path.ts";
 import { type OverlayRules, Tree } from "../tree/tree.ts";
 
-export interface LayerOptions extends OverlayRules {
+export interface LayerOptions {
+  /** As {@link OverlayRules} has it. */
+  readonly replaceSymlinks?: boolean | undefined;
   /** Globs of what stays out. */
   readonly exclude?: readonly string[] | undefined;
 }
@@ -23,6 +26,8 @@ export class TarLayer {
   readonly #excluded: PathFilter | undefined;
   /** What is excluded, since a hard link that is not may lead to it. */
   readonly #hidden = new Tree();
+  /** The xattrs of nodes whose ACLs name someone without a number; a directory that merges hands them on. */
+  readonly #named: { readonly entry: TarEntry; readonly xattrs: Map<string, Uint8Array> }[] = [];
   /** Whether a directory, or one above it, is excluded. */
   readonly #excludedDirectories = new Map<string, boolean>();
 
@@ -38,16 +43,46 @@ export class TarLayer {
     try {
       const tree = this.#excluded && this.#isExcluded(this.#excluded, entry.path) ? this.#hidden : this.#tree;
       if (entry.kind === "link") this.#link(tree, entry, contentOf);
-      else tree.put(entry.path, nodeOf(entry, contentOf), this.#rules);
+      else {
+        const node = nodeOf(entry, contentOf);
+        if (entry.namedAcls.length > 0 && tree === this.#tree)
+          this.#named.push({ entry, xattrs: (node.xattrs = new Map(node.xattrs)) });
+        tree.put(entry.path, node, this.#rules);
+      }
     } catch (error) {
       if (!(error instanceof FsynthError) || error.where.offset !== undefined) throw error;
-      throw new FsynthError(
-        error.code,
-        `${this.#label}: entry at byte ${entry.offset}: ${error.message}`,
-        { ...error.where, path: entry.path, format: "tar", offset: entry.offset },
-        { cause: error },
-      );
+      throw this.#placed(entry, error);
     }
+  }
+
+  /** To be called behind the last entry: gives the ACLs that name someone the numbers that the tree's own /etc/passwd and /etc/group have. */
+  async finish(): Promise<void> {
+    if (this.#named.length === 0) return;
+    const ids = { user: await idsOf(this.#tree, "/etc/passwd"), group: await idsOf(this.#tree, "/etc/group") };
+    for (const { entry, xattrs } of this.#named) {
+      for (const { which, text, idOf } of entry.namedAcls) {
+        const fail = (sentence: string): never => {
+          throw this.#placed(entry, new FsynthError("corrupt", sentence));
+        };
+        const result = aclXattr(which, text, (kind, name) => idOf(kind, name) ?? ids[kind].get(name), fail);
+        if ("missing" in result) {
+          const sentence =
+            `its ACL names the ${result.missing}, whose number neither the archive nor the tree's own /etc/passwd and /etc/group tell; ` +
+            "bsdtar, and GNU tar with --xattrs --xattrs-include='*', write numbers";
+          throw this.#placed(entry, new FsynthError("unsupported", sentence));
+        }
+        if (result.value) xattrs.set(`system.posix_acl_${which}`, result.value);
+      }
+    }
+  }
+
+  #placed(entry: TarEntry, error: FsynthError): FsynthError {
+    return new FsynthError(
+      error.code,
+      `${this.#label}: entry ${quoteName(entry.path)} at byte ${entry.offset}: ${error.message}`,
+      { ...error.where, path: entry.path, format: "tar", offset: entry.offset },
+      { cause: error },
+    );
   }
 
   #link(tree: Tree, entry: TarEntry, contentOf: (entry: TarEntry) => Content): void {
@@ -75,6 +110,23 @@ export class TarLayer {
     }
     return hidden || excluded(`${at}/${name}`);
   }
+}
+
+/** The largest passwd or group file that is read. */
+const MAX_IDS = 16 * 1024 * 1024;
+
+/** The numbers by name of a file in the form of passwd(5) and group(5), which agree in name and number. */
+async function idsOf(tree: Tree, path: string): Promise<Map<string, number>> {
+  const ids = new Map<string, number>();
+  const node = tree.lookup(path);
+  if (node?.kind !== "file" || node.content.size > MAX_IDS) return ids;
+  const bytes = new Uint8Array(node.content.size);
+  await node.content.read(0, bytes);
+  for (const line of decodeName(bytes).split("\n")) {
+    const [name, , id] = line.split(":");
+    if (name && id && /^\d{1,10}$/.test(id)) ids.set(name, Number(id));
+  }
+  return ids;
 }
 
 function nodeOf(entry: TarEntry, contentOf: (entry: TarEntry) => Content): Node {

@@ -6,7 +6,7 @@ import type { TarEntry } from "../../formats/tar/entry.ts";
 import { TarReader } from "../../formats/tar/read.ts";
 import { FsynthError } from "../error.ts";
 import type { Warning } from "../image/plan.ts";
-import { bytesContent, type Content } from "../tree/content.ts";
+import type { Content } from "../tree/content.ts";
 import { Tree } from "../tree/tree.ts";
 import { ArchiveFile } from "./archive-file.ts";
 import { type ByteSource, type BytesInput, closeInput, type FileInput, type Input, openInput, StreamInput } from "./input.ts";
@@ -65,7 +65,7 @@ export async function addTar(tree: Tree, source: TarSource, options: TarOptions 
 /** {@link addTar} for an input that is open already; it is closed in the end, unless content refers to it. */
 export async function addTarInput(tree: Tree, input: Input, options: TarOptions): Promise<void> {
   const limit = byteLimit(options);
-  const layer = new TarLayer(tree, input.label, { exclude: options.exclude, replaceSymlinks: options.replaceSymlinks === true });
+  const layer = new TarLayer(tree, input.label, options);
   let keep = false;
   try {
     const compression = compressionOf(await input.head(HEAD.compression));
@@ -76,6 +76,7 @@ export async function addTarInput(tree: Tree, input: Input, options: TarOptions)
     else if (input.kind === "file") keep = addFile(layer, input, options);
     else if (input.kind === "bytes") addBytes(layer, input, options);
     else await addStream(layer, input, limit, options);
+    await layer.finish();
   } finally {
     if (!keep) await closeInput(input);
   }
@@ -89,17 +90,30 @@ export function byteLimit(options: TarOptions): number {
 }
 
 function addBytes(layer: TarLayer, { bytes, label }: BytesInput, options: TarOptions): void {
-  const contentOf = (entry: TarEntry): Content => bytesContent(bytes.subarray(entry.data, entry.data + entry.stored));
+  const contentOf = (entry: TarEntry): Content => new BytesRange(bytes, entry.data, entry.stored);
   const reader = new TarReader(label, { onEntry: (entry) => layer.add(entry, contentOf), onWarning: options.onWarning });
   while (reader.want > 0 && reader.position + reader.want <= bytes.length) reader.take(bytes, reader.position);
   reader.end(bytes.length, bytes.subarray(reader.position));
+}
+
+/** A range of bytes in memory. Where the archive is cut, it is refused before the range is read. */
+class BytesRange implements Content {
+  constructor(
+    readonly bytes: Uint8Array,
+    readonly start: number,
+    readonly size: number,
+  ) {}
+  read(offset: number, target: Uint8Array): void {
+    const at = this.start + offset;
+    target.set(this.bytes.subarray(at, at + target.length));
+  }
 }
 
 // How much of a file is read at once: much while headers lie close together, little while contents are jumped over.
 const LEAST = 4 * 1024;
 const MOST = 256 * 1024;
 /** A gap that is cheaper to read than to jump over. */
-const NEAR = 16 * 1024;
+const NEAR = 8 * 1024;
 
 /** Reads the headers of a file; tells whether content refers to it. */
 function addFile(layer: TarLayer, { path, handle, label }: FileInput, options: TarOptions): boolean {
@@ -131,7 +145,7 @@ function readHeaders(reader: TarReader, handle: FileInput["handle"], size: numbe
       return;
     }
     if (position < start || position + want > end) {
-      ahead = position - end <= NEAR ? Math.min(ahead * 2, MOST) : Math.max(ahead / 2, LEAST);
+      ahead = position - end <= NEAR ? Math.min(ahead * 2, MOST) : Math.max(ahead / 4, LEAST);
       const length = Math.max(want, Math.min(ahead, size - position));
       if (length > window.length) window = new Uint8Array(length);
       start = position;
