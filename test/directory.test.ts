@@ -126,7 +126,7 @@ describe("what is there is in the tree", () => {
     for (const name of names) fs.writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), name]), name);
     const tree = fromDirectory(folder);
     const found = [...tree.root.children.keys()];
-    expect(found).toEqual([...names].sort(Buffer.compare).map((name) => decodeName(name)));
+    expect(found).toEqual([...names].sort((a, b) => Buffer.compare(a, b)).map((name) => decodeName(name)));
     for (const name of found) expect(decodeName(Buffer.from(await bytesOf(contentOf(tree, name))))).toBe(name);
   });
 

@@ -161,7 +161,7 @@ class Line {
     const owner = this.#owner?.split(":").map(Number);
     this.#owner = undefined;
     const xattrs = new Map<string, Uint8Array>();
-    for (const [key, value] of [...this.#values]) {
+    for (const [key, value] of this.#values) {
       if (!key.startsWith("xattr.")) continue;
       xattrs.set(unescapeName(key.slice("xattr.".length)), value.startsWith('"') ? unquote(value) : parseHex(key, value));
       this.#values.delete(key);

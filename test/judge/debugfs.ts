@@ -153,7 +153,7 @@ function readXattrs(path: string, entries: Map<number, JudgedEntry>): void {
   debugfs(path, commands).forEach((answer, i) => {
     const [inode, name] = wanted[i] as [number, string];
     const value = / \(\d+\)(?: = ([0-9a-f ]*))?\s*$/.exec(answer.toString("latin1"));
-    if (!value) throw new Error(`debugfs: ${commands[i]}: ${answer}`);
+    if (!value) throw new Error(`debugfs: ${commands[i]}: ${answer.toString()}`);
     (entries.get(inode) as JudgedEntry).xattrs[name] = asKernelShows(name, (value[1] ?? "").replaceAll(" ", ""));
   });
 }

@@ -3,11 +3,11 @@
 import { createHash } from "node:crypto";
 import { compareNames, decodeName, quoteName } from "../../src/bytes/names.ts";
 import type { Extent } from "../../src/tree/content.ts";
-import type { Kind, Time } from "../../src/tree/node.ts";
+import type { Time } from "../../src/tree/node.ts";
 import { entryName, type Snapshot, type SnapshotNode } from "../../src/tree/snapshot.ts";
 
 export interface JudgedEntry {
-  kind: Kind | string;
+  kind: string;
   mode: string;
   owner: string;
   /** Link count. */

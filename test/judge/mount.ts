@@ -118,7 +118,7 @@ async function contentDigest(path: Buffer, size: number, extents: readonly Exten
     return await digestOf(size, extents, (offset, target) => {
       for (let done = 0; done < target.length; ) {
         const count = readSync(fd, target, done, target.length - done, offset + done);
-        if (count === 0) throw new Error(`${path}: ends at ${offset + done}, expected ${size} bytes`);
+        if (count === 0) throw new Error(`${path.toString()}: ends at ${offset + done}, expected ${size} bytes`);
         done += count;
       }
     });

@@ -97,6 +97,7 @@ export function runOk(
   options: { readonly cwd?: string; readonly input?: string } = {},
 ): Buffer {
   const { status, stdout, stderr } = run(tool, args, options);
-  if (status !== 0) throw new Error(`${tool} ${args.join(" ")}: exit status ${status}\n${stdout}${stderr}`);
+  if (status !== 0)
+    throw new Error(`${tool} ${args.join(" ")}: exit status ${status}\n${Buffer.concat([stdout, stderr]).toString()}`);
   return stdout;
 }
