@@ -25,7 +25,8 @@ export type ExtBuildOptions = BuildOptions<typeof ext.options>;
 export const MOUNTABLE = 4096;
 
 /** What random trees for an image of these options may hold. */
-export function limitsOf(profile: ExtProfileName, blockSize: number, options: ExtBuildOptions = {}): TreeLimits {
+export function limitsOf(profile: ExtProfileName, options: ExtBuildOptions): TreeLimits {
+  const blockSize = Number(options.blockSize);
   const limits = extLimits(blockSize);
   const short = options.inodeSize === 128 ? { maxTime: 2 ** 31 - 1 } : {};
   // No xattrs, no large_file; Linux reads NetBSD's device numbers right below 256 only.
@@ -97,7 +98,7 @@ export function buildArbitrary(
   maxEntries?: number,
 ): fc.Arbitrary<readonly [ExtBuildOptions, Recipe]> {
   return optionsArbitrary(profile, blockSize).chain((options) =>
-    fc.tuple(fc.constant(options), recipeArbitrary(limitsOf(profile, blockSize, options), maxEntries)),
+    fc.tuple(fc.constant(options), recipeArbitrary(limitsOf(profile, options), maxEntries)),
   );
 }
 
