@@ -16,8 +16,15 @@ export function ownerIds(uname: string | undefined, uid: number, gname: string |
   };
 }
 
-/** What an ACL came to: its value (none when it says no more than the mode does), or the name whose number is missing. */
-export type AclResult = { readonly value: Uint8Array | undefined } | { readonly missing: string };
+/** What an ACL came to. */
+export interface AclResult {
+  /** The nine permission bits that Linux shows for it: the mask stands for the group. */
+  readonly mode: number;
+  /** Undefined for an access ACL that says no more than the mode does, and when a number is missing. */
+  readonly value: Uint8Array | undefined;
+  /** The user or group whose number is missing. */
+  readonly missing: string | undefined;
+}
 
 const VERSION = 2;
 const TAG = { owner: 0x01, user: 0x02, owningGroup: 0x04, group: 0x08, mask: 0x10, other: 0x20 } as const;
@@ -27,6 +34,8 @@ interface AclEntry {
   readonly tag: number;
   readonly permissions: number;
   readonly id: number;
+  /** The user or group whose number is missing. */
+  readonly missing?: string;
 }
 
 /** The value of `system.posix_acl_<which>` for an ACL in text form. */
@@ -35,9 +44,7 @@ export function aclXattr(which: "access" | "default", text: string, idOf: IdOf, 
   for (const line of text.split(/[,\n]/)) {
     const entry = line.replace(/#.*$/, "").trim();
     if (entry === "") continue;
-    const parsed = parseEntry(entry, idOf, fail);
-    if (typeof parsed === "string") return { missing: parsed };
-    entries.push(parsed);
+    entries.push(parseEntry(entry, idOf, fail));
   }
   const count = (tag: number): number => entries.filter((entry) => entry.tag === tag).length;
   const named = count(TAG.user) + count(TAG.group);
@@ -45,7 +52,11 @@ export function aclXattr(which: "access" | "default", text: string, idOf: IdOf, 
   if (!whole || count(TAG.mask) > 1 || (named > 0 && count(TAG.mask) === 0)) {
     fail(`the ACL ${quoteName(text)} lacks or repeats one of user::, group::, other:: and mask::`);
   }
-  if (which === "access" && entries.length === 3) return { value: undefined };
+  const permissions = (tag: number): number => entries.find((entry) => entry.tag === tag)?.permissions ?? 0;
+  const group = count(TAG.mask) > 0 ? TAG.mask : TAG.owningGroup;
+  const mode = permissions(TAG.owner) * 64 + permissions(group) * 8 + permissions(TAG.other);
+  const missing = entries.find((entry) => entry.missing !== undefined)?.missing;
+  if (missing !== undefined || (which === "access" && entries.length === 3)) return { mode, value: undefined, missing };
   entries.sort((a, b) => a.tag - b.tag || a.id - b.id);
   const value = new Uint8Array(4 + 8 * entries.length);
   const view = viewOf(value);
@@ -55,11 +66,10 @@ export function aclXattr(which: "access" | "default", text: string, idOf: IdOf, 
     view.setUint16(6 + i * 8, permissions, true);
     view.setUint32(8 + i * 8, id, true);
   });
-  return { value };
+  return { mode, value, missing };
 }
 
-/** One entry, or the user or group whose number is missing. */
-function parseEntry(text: string, idOf: IdOf, fail: Fail): AclEntry | string {
+function parseEntry(text: string, idOf: IdOf, fail: Fail): AclEntry {
   const parts = text.replace(/^d(?:efault)?:/, "").split(":");
   const kind = parts[0] ?? "";
   // `mask:rwx` and `other:rwx` may leave the empty name out.
@@ -76,8 +86,9 @@ function parseEntry(text: string, idOf: IdOf, fail: Fail): AclEntry | string {
   if (name === "") return { tag: user ? TAG.owner : TAG.owningGroup, permissions, id: NO_ID };
   const id = [number, name].find((digits) => digits !== undefined && /^\d{1,10}$/.test(digits) && Number(digits) < NO_ID);
   const known = id === undefined ? idOf(user ? "user" : "group", name) : Number(id);
-  if (known === undefined) return `${user ? "user" : "group"} ${quoteName(name)}`;
-  return { tag: user ? TAG.user : TAG.group, permissions, id: known };
+  const tag = user ? TAG.user : TAG.group;
+  if (known === undefined) return { tag, permissions, id: NO_ID, missing: `${user ? "user" : "group"} ${quoteName(name)}` };
+  return { tag, permissions, id: known };
 }
 
 function readPermissions(text: string): number | undefined {

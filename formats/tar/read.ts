@@ -374,6 +374,7 @@ export class TarReader {
     const found = xattrsOf(this.#records(), owner, fail);
     draft.xattrs = found.xattrs;
     draft.namedAcls = found.namedAcls;
+    if (found.aclMode !== undefined) draft.mode = (draft.mode & 0o7000) | found.aclMode;
     for (const [key] of this.#records()) {
       if (knownKey(key) || this.#warnedKeys.has(key)) continue;
       this.#warnedKeys.add(key);

@@ -14,6 +14,8 @@ const LIBARCHIVE = "LIBARCHIVE.xattr.";
 /** What the records of an entry carry. */
 export interface FoundXattrs {
   readonly xattrs: Xattrs | undefined;
+  /** The nine permission bits of an access ACL that was given as text: some tars write another mode beside it. */
+  readonly aclMode: number | undefined;
   /** ACLs that name someone whose number the entry does not tell. */
   readonly namedAcls: readonly NamedAcl[];
 }
@@ -49,20 +51,22 @@ export function xattrsOf(records: Iterable<readonly [string, Uint8Array]>, owner
     found ??= new Map();
     found.set("security.selinux", label);
   }
-  if (acls.length === 0) return { xattrs: found, namedAcls: NONE };
+  if (acls.length === 0) return { xattrs: found, aclMode: undefined, namedAcls: NONE };
   const namedAcls: NamedAcl[] = [];
+  let aclMode: number | undefined;
   const idOf = owner();
   for (const acl of acls) {
     const name = `system.posix_acl_${acl.which}`;
     if (acl.text === "" || found?.has(name)) continue;
     const result = aclXattr(acl.which, acl.text, idOf, fail);
-    if ("missing" in result) namedAcls.push({ ...acl, idOf });
+    if (acl.which === "access") aclMode = result.mode;
+    if (result.missing !== undefined) namedAcls.push({ ...acl, idOf });
     else if (result.value) {
       found ??= new Map();
       found.set(name, result.value);
     }
   }
-  return { xattrs: found, namedAcls };
+  return { xattrs: found, aclMode, namedAcls };
 }
 
 /**

@@ -65,7 +65,7 @@ export class TarLayer {
           throw this.#placed(entry, new FsynthError("corrupt", sentence));
         };
         const result = aclXattr(which, text, (kind, name) => idOf(kind, name) ?? ids[kind].get(name), fail);
-        if ("missing" in result) {
+        if (result.missing !== undefined) {
           const sentence =
             `its ACL names the ${result.missing}, whose number neither the archive nor the tree's own /etc/passwd and /etc/group tell; ` +
             "bsdtar, and GNU tar with --xattrs --xattrs-include='*', write numbers";

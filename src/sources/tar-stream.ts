@@ -116,6 +116,7 @@ function entryOf(header: TarStreamHeader, offset: number): TarEntry {
   const uid = number("uid", header.uid);
   const gid = number("gid", header.gid);
   if (!isId(uid) || !isId(gid)) throw refusal(header, `its owner is ${uid}:${gid}, expected two numbers from 0 to 4294967295`);
+  const mode = (header.mode ?? (kind === "directory" ? 0o755 : 0o644)) & 0o7777;
   const stored = kind === "file" || kind === "link" ? (header.size ?? 0) : 0;
   const records = Object.entries(pax).map(([key, value]) => [key, paxBytes(header, key, value)] as const);
   const found = xattrsOf(
@@ -132,7 +133,7 @@ function entryOf(header: TarStreamHeader, offset: number): TarEntry {
     kind,
     path: header.name,
     linkPath: header.linkname ?? "",
-    mode: (header.mode ?? (kind === "directory" ? 0o755 : 0o644)) & 0o7777,
+    mode: found.aclMode === undefined ? mode : (mode & 0o7000) | found.aclMode,
     uid,
     gid,
     mtime,
