@@ -44,7 +44,7 @@ function differences(image: string, archive: string): Promise<string> {
     // Nothing missing and nothing different; and nothing more than lost+found.
     const members = runOk("tar", ["-tf", archive]).toString().trim().split("\n").length;
     const present = runOk("find", [`${root}/.`, "-printf", "."]).length;
-    return `${stdout}${stderr}${present === members + 1 ? "" : `${present} entries, expected ${members} and lost+found`}`;
+    return `${stdout.toString()}${stderr.toString()}${present === members + 1 ? "" : `${present} entries, expected ${members} and lost+found`}`;
   });
 }
 
