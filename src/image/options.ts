@@ -17,6 +17,8 @@ export interface Option<Input = unknown, Value = unknown> {
   readonly default: Value;
   /** May be given several times on the command line. */
   readonly repeats?: boolean;
+  /** On the command line its values name files, whose contents are handed over instead. */
+  readonly files?: boolean;
   /** Checks and converts; throws a sentence (Refusal) that says what was expected. */
   accept(input: Input | string): Value;
 }
@@ -35,7 +37,8 @@ export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]: Val
 
 class Refusal extends Error {}
 
-function refuse(expected: string): never {
+/** What `accept` of an option calls for a value that it does not take; `expected` ends the sentence. */
+export function refuse(expected: string): never {
   throw new Refusal(expected);
 }
 

@@ -29,6 +29,15 @@ export interface Summary {
   readonly entries?: number;
 }
 
+/** A part of an image that its readers take for itself, such as one of the archives of an initramfs. */
+export interface Part {
+  /** Bytes. What lies between two parts is zeros. */
+  readonly offset: number;
+  readonly length: number;
+  /** Compressed output takes it as it is. */
+  readonly stored: boolean;
+}
+
 /**
  * A complete plan. It knows the size, every inode number and every block run, and has read no content.
  */
@@ -39,6 +48,11 @@ export interface Plan {
   readonly uuid: string | undefined;
   readonly summary: Summary;
   readonly warnings: readonly Warning[];
+  /**
+   * Given where compressed output must be one gzip member or one zstd frame for each of these, ascending parts, as kernels
+   * want it. A zstd frame is made in memory, of at most `zstdLimit` bytes.
+   */
+  readonly parts?: { readonly list: readonly Part[]; readonly zstdLimit: number };
   /**
    * The image's regions in ascending order without gaps, from the one that holds byte `from` (default 0) to the end.
    * Reached by search, so a region far inside costs no more than the first.
