@@ -31,6 +31,12 @@ export async function* zstdFrames(source: AsyncIterable<Uint8Array>): AsyncGener
   }
 }
 
+/** One frame of all of `bytes`. */
+export async function zstdFrame(bytes: Uint8Array): Promise<Uint8Array> {
+  const { compress } = await loadEncoder();
+  return await compress(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+}
+
 async function loadEncoder(): Promise<typeof import("@mongodb-js/zstd")> {
   try {
     const module = await import("@mongodb-js/zstd");

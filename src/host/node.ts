@@ -279,6 +279,10 @@ export const host: Host = {
     const { zstdFrames } = await import("./node-compress.ts");
     yield* zstdFrames(source);
   },
+  async zstdFrame(bytes) {
+    const { zstdFrame } = await import("./node-compress.ts");
+    return await zstdFrame(bytes);
+  },
   async *unzstd(source) {
     const { unzstdStream } = await import("./node-zstd.ts");
     yield* unzstdStream(source);

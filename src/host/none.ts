@@ -11,6 +11,10 @@ function noFiles(): never {
   throw new FsynthError("unsupported", "this runtime has no files; give and take bytes or streams instead");
 }
 
+function noZstd(): never {
+  throw new FsynthError("unsupported", "this runtime cannot write zstd; gzip works everywhere");
+}
+
 export const host: Host = {
   name: "none",
   get files(): Files {
@@ -29,7 +33,6 @@ export const host: Host = {
     const { unzstdPlain } = await import("./zstd-decode.ts");
     yield* unzstdPlain(source);
   },
-  zstd: () => {
-    throw new FsynthError("unsupported", "this runtime cannot write zstd; gzip works everywhere");
-  },
+  zstd: () => noZstd(),
+  zstdFrame: () => noZstd(),
 };

@@ -128,4 +128,6 @@ export interface Host {
   /** Streams of compressed bytes, the same on every runtime; input chunking does not matter. */
   gzip(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
   zstd(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  /** One zstd frame of all of `bytes`. */
+  zstdFrame(bytes: Uint8Array): Promise<Uint8Array>;
 }

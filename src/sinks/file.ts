@@ -5,9 +5,9 @@ import { quoteName } from "../bytes/names.ts";
 import { isZero } from "../bytes/zero.ts";
 import { FsynthError } from "../error.ts";
 import type { WriteHandle } from "../host/port.ts";
-import type { WriteToOptions, Written } from "../image/image.ts";
+import type { Progress, WriteToOptions, Written } from "../image/image.ts";
 import type { Plan } from "../image/plan.ts";
-import { type Compression, compressed, compressionFor } from "./compress.ts";
+import { checkParts, compressed, compressedParts, compressionFor } from "./compress.ts";
 import { PieceHash } from "./digest.ts";
 import { ARENA, emit, type Piece, zeros } from "./emit.ts";
 import { resolveOutput } from "./output.ts";
@@ -24,13 +24,19 @@ const BLOCK = 4096;
  */
 export async function writeImage(plan: Plan, path: string, options: WriteToOptions = {}): Promise<Written> {
   const how = compressionFor(path, options.compress);
+  checkParts(plan, how);
   const output = resolveOutput(path, options.force);
   const hash = options.sha256 ? new PieceHash() : undefined;
-  const pieces = tee(plan, options, hash);
+  const pieces = tee(plan, options, hash, 0, plan.size);
+  const { parts } = plan;
+  const bytes =
+    parts && how !== "none"
+      ? compressedParts(parts.list, how, (from, to) => chunksOf(tee(plan, options, hash, from, to)))
+      : compressed(chunksOf(pieces), how);
   if (output.kind === "outlet") {
     const outlet = await host.files.openOutlet(output.to);
     try {
-      for await (const chunk of compressed(chunksOf(pieces), how)) await outlet.write(chunk);
+      for await (const chunk of bytes) await outlet.write(chunk);
     } finally {
       outlet.close();
     }
@@ -38,7 +44,7 @@ export async function writeImage(plan: Plan, path: string, options: WriteToOptio
     if (how === "none") checkDevice(output.path, plan.size);
     const device = host.files.openDevice(output.path);
     try {
-      await append(device, compressed(chunksOf(pieces), how));
+      await append(device, bytes);
       if (options.fsync) device.sync();
     } finally {
       device.close();
@@ -46,7 +52,8 @@ export async function writeImage(plan: Plan, path: string, options: WriteToOptio
   } else {
     const file = makeTemporary(output);
     try {
-      await fillFile(file.handle, plan.size, pieces, how);
+      if (how === "none") await fillFile(file.handle, plan.size, pieces);
+      else await append(file.handle, bytes);
       file.commit(options.fsync === true);
     } catch (error) {
       file.discard();
@@ -56,9 +63,18 @@ export async function writeImage(plan: Plan, path: string, options: WriteToOptio
   return { path, size: plan.size, ...(hash && { sha256: hash.hex() }) };
 }
 
-async function* tee(plan: Plan, options: WriteToOptions, hash: PieceHash | undefined): AsyncGenerator<Piece, void, void> {
-  const arena = new Uint8Array(Math.min(ARENA, plan.size));
-  for await (const piece of emit(plan, { arena: () => arena, onProgress: options.onProgress })) {
+/** The pieces from byte `from` to byte `to`; asked for in order, all of them are in the hash. */
+async function* tee(
+  plan: Plan,
+  options: WriteToOptions,
+  hash: PieceHash | undefined,
+  from: number,
+  to: number,
+): AsyncGenerator<Piece, void, void> {
+  const arena = new Uint8Array(Math.min(ARENA, to - from));
+  const onProgress =
+    options.onProgress && (({ done }: Progress) => options.onProgress?.({ done: from + done, total: plan.size }));
+  for await (const piece of emit(plan, { from, to, arena: () => arena, onProgress })) {
     if (hash) await hash.update(piece);
     yield piece;
   }
@@ -72,8 +88,7 @@ async function* chunksOf(pieces: AsyncIterable<Piece>): AsyncGenerator<Uint8Arra
   }
 }
 
-async function fillFile(file: WriteHandle, size: number, pieces: AsyncIterable<Piece>, how: Compression): Promise<void> {
-  if (how !== "none") return await append(file, compressed(chunksOf(pieces), how));
+async function fillFile(file: WriteHandle, size: number, pieces: AsyncIterable<Piece>): Promise<void> {
   // The size first: a file system that cannot hold so large a file says so before the work. What is never written stays a hole.
   file.truncate(size);
   for await (const { offset, bytes } of pieces) if (bytes) writeSparse(file, offset, bytes);
