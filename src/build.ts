@@ -1,6 +1,7 @@
 // Building: options resolved, snapshot taken, plan made. Pure and synchronous; nothing is read or written but the tree.
 
 import { host } from "#host";
+import { cpio, type cpioOptions } from "../formats/cpio/index.ts";
 import { ext, type extOptions } from "../formats/ext/index.ts";
 import { FsynthError } from "./error.ts";
 import type { Format } from "./image/format.ts";
@@ -82,6 +83,26 @@ export function buildExt3(tree: Tree, options: ExtBuildOptions = {}): Image {
 /** Plans an ext4 image: extents, checksums, 64bit, flex_bg and a journal, as mke2fs makes it. Throws what {@link buildImage} throws. */
 export function buildExt4(tree: Tree, options: ExtBuildOptions = {}): Image {
   return buildImage(ext, "ext4", tree, options);
+}
+
+/** Options of {@link buildCpio}. */
+export type CpioBuildOptions = BuildOptions<typeof cpioOptions>;
+
+/**
+ * Plans a cpio archive in the newc form, such as an initramfs. Compressed, it is one gzip member or one zstd frame, as
+ * Linux wants it.
+ *
+ * @example
+ * ```ts
+ * import { buildCpio, Tree } from "fsynth";
+ * const tree = new Tree().directory("/dev").device("/dev/console", "c", 5, 1);
+ * await buildCpio(tree, { align: 4096 }).writeTo("initrd.cpio.gz");
+ * ```
+ *
+ * Throws what {@link buildImage} throws.
+ */
+export function buildCpio(tree: Tree, options: CpioBuildOptions = {}): Image {
+  return buildImage(cpio, "cpio", tree, options);
 }
 
 function picked(inputs: object, table: OptionTable): object {
