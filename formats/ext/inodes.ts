@@ -21,7 +21,7 @@ import { directoryLinks } from "./limits.ts";
 import { writeExtentRoot, writeIndirectRoot } from "./mapping.ts";
 import { SegmentKind } from "./placement.ts";
 import { resizeInodeBlocks, resizeInodeSize } from "./resize.ts";
-import { nearestTime, timeExtra, timeLow } from "./times.ts";
+import { storedTime, timeExtra, timeLow } from "./times.ts";
 import { type LargeValue, writeBodyXattrs } from "./xattrs.ts";
 
 /** Symlinks shorter than this lie in i_block. */
@@ -180,10 +180,11 @@ function writeCommon(fs: FileSystem, common: Common, target: Uint8Array): void {
   const view = viewOf(target);
   const f = Inode.f;
   const long = target.length > GOOD_OLD_INODE_SIZE;
+  const own = fs.snapshot.time;
   const sectors = common.blocks * (fs.geometry.frame.blockSize / 512);
-  const atime = nearestTime(common.atime, long);
-  const ctime = nearestTime(common.ctime, long);
-  const mtime = nearestTime(common.mtime, long);
+  const atime = storedTime(common.atime, own, long);
+  const ctime = storedTime(common.ctime, own, long);
+  const mtime = storedTime(common.mtime, own, long);
   f.i_mode.set(view, 0, common.mode);
   f.i_uid.set(view, 0, common.uid & 0xffff);
   f.l_i_uid_high.set(view, 0, common.uid >>> 16);
@@ -199,7 +200,7 @@ function writeCommon(fs: FileSystem, common: Common, target: Uint8Array): void {
   f.l_i_blocks_hi.set(view, 0, Math.floor(sectors / 2 ** 32));
   f.i_flags.set(view, 0, common.flags);
   if (!long) return;
-  const btime = nearestTime(common.btime, long);
+  const btime = storedTime(common.btime, own, long);
   f.i_extra_isize.set(view, 0, EXTRA_ISIZE);
   f.i_ctime_extra.set(view, 0, timeExtra(ctime));
   f.i_mtime_extra.set(view, 0, timeExtra(mtime));

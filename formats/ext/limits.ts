@@ -2,6 +2,7 @@
 
 import type { Violations } from "../../src/image/loss.ts";
 import type { Warning } from "../../src/image/plan.ts";
+import type { Time } from "../../src/tree/node.ts";
 import { pathOf, type Snapshot, type SnapshotNode } from "../../src/tree/snapshot.ts";
 import { MAJOR_MAX, MINOR_MAX } from "./devices.ts";
 import type { FeatureSet } from "./disk/features.ts";
@@ -56,7 +57,7 @@ export function checkLimits(snapshot: Snapshot, bounds: Bounds, violations: Viol
   let firstWrapped = "";
   snapshot.nodes.forEach((node, index) => {
     const path = (): string => pathOf(snapshot, index);
-    checkTimes(node, bounds, path, violations);
+    checkTimes(node, snapshot.time, bounds, path, violations);
     if (bounds.longTimes && [node.atime, node.mtime, node.ctime, node.btime].some(looksWrapped)) {
       if (wrapped++ === 0) firstWrapped = path();
     }
@@ -90,12 +91,13 @@ export function checkLimits(snapshot: Snapshot, bounds: Bounds, violations: Viol
   ];
 }
 
-function checkTimes(node: SnapshotNode, bounds: Bounds, path: () => string, violations: Violations): void {
+function checkTimes(node: SnapshotNode, own: Time, bounds: Bounds, path: () => string, violations: Violations): void {
   // A 128-byte inode has no field for the birth time: leaving it out is no loss.
   const kept = bounds.longTimes ? (["mtime", "atime", "ctime", "btime"] as const) : (["mtime", "atime", "ctime"] as const);
   for (const which of kept) {
     const time = node[which];
-    if (!fitsTime(time, bounds.longTimes)) {
+    // Nobody asked for the image's own time in particular; where it does not fit, fields hold 0.
+    if (time !== own && !fitsTime(time, bounds.longTimes)) {
       violations.lose(
         "times",
         "times",

@@ -9,11 +9,11 @@ const MAX_SHORT = 2 ** 31 - 1;
 /** 2446-05-10. */
 const MAX_LONG = 2 ** 34 + MIN - 1;
 
-/** The nearest time that an inode of this kind holds. */
-export function nearestTime(time: Time, long: boolean): Time {
-  if (time.sec < MIN) return { sec: MIN, nsec: 0 };
-  const max = long ? MAX_LONG : MAX_SHORT;
-  return time.sec > max ? { sec: max, nsec: 0 } : time;
+/** What an inode of this kind stores for `time`: the nearest time that it holds; for the image's own time, 0 if it does not fit. */
+export function storedTime(time: Time, own: Time, long: boolean): Time {
+  if (fitsTime(time, long)) return time;
+  if (time === own) return { sec: 0, nsec: 0 };
+  return { sec: time.sec < MIN ? MIN : long ? MAX_LONG : MAX_SHORT, nsec: 0 };
 }
 
 export function fitsTime(time: Time, long: boolean): boolean {

@@ -53,7 +53,7 @@ export interface Snapshot {
   readonly entryNode: Uint32Array;
   readonly nameStart: Uint32Array;
   readonly names: Uint8Array;
-  /** The image's own time. */
+  /** The image's own time; nodes that were given none carry this very object. */
   readonly time: Time;
 }
 
@@ -136,7 +136,8 @@ class Taking {
       runs[index] = { first, count: this.#entries - first, subdirectories: below.length };
       for (let i = below.length - 1; i >= 0; i--) open.push(below[i] as [number, string]);
     }
-    const time = this.options.mtime ?? this.options.clampMtime ?? this.#newest ?? { sec: 0, nsec: 0 };
+    // An object of its own, which tells nodes that carry the image's time from those that happen to have the same.
+    const time = { ...(this.options.mtime ?? this.options.clampMtime ?? this.#newest ?? { sec: 0, nsec: 0 }) };
     for (let i = 0; i < this.#originals.length; i++) {
       const run = runs[i] ?? { first: 0, count: 0, subdirectories: 0 };
       this.#nodes.push(
