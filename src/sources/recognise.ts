@@ -4,7 +4,6 @@ import { blockSum, checksumOf, signedChecksumOf } from "../../formats/tar/checks
 import { readNumber } from "../../formats/tar/number.ts";
 import { BLOCK, ustar } from "../../formats/tar/records.ts";
 import { viewOf } from "../bytes/struct.ts";
-import { FsynthError } from "../error.ts";
 import { isTreeText } from "../tree/tree-text.ts";
 
 /** How many bytes recognition wants to see: of a compressed stream, and for everything (the superblock of FFS lies deepest). */
@@ -28,14 +27,6 @@ export function compressionOf(head: Uint8Array): Compression | undefined {
   if (starts(head, 0x5d, 0x00, 0x00)) return "lzma";
   if (starts(head, 0x1f, 0x9d)) return "compress";
   return undefined;
-}
-
-/** The refusal of a compression that is known but not read. */
-export function unsupportedCompression(label: string, compression: Compression): FsynthError {
-  return new FsynthError(
-    "unsupported",
-    `${label}: compressed by ${compression}; gzip and zstd are read (pipe it through \`${compression} -dc\`)`,
-  );
 }
 
 /** What `head` is the front of; undefined for what is not known. */

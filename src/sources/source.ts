@@ -8,9 +8,10 @@ import type { Tree } from "../tree/tree.ts";
 import { readTreeText } from "../tree/tree-text.ts";
 import { addDirectory, type DirectoryOptions } from "./directory.ts";
 import { hostFileContent } from "./host-file.ts";
-import { type ByteSource, closeInput, type Input, openInput, StreamInput } from "./input.ts";
-import { compressionOf, HEAD, kindOf, otherName, unsupportedCompression } from "./recognise.ts";
+import { type ByteSource, closeInput, type Input, openInput } from "./input.ts";
+import { HEAD, kindOf, otherName } from "./recognise.ts";
 import { addTarInput, byteLimit, type TarOptions } from "./tar.ts";
+import { unpacked } from "./unpack.ts";
 
 /** A directory, a tar archive or a tree.txt, the latter two plain or compressed by gzip or zstd: a path, bytes or a stream. */
 export type Source = ByteSource;
@@ -33,18 +34,13 @@ export async function addSource(tree: Tree, source: Source, options: SourceOptio
   }
   const input = openInput(source);
   const folder = typeof source === "string" ? source.slice(0, source.lastIndexOf("/") + 1) : "";
-  let handedOver = false;
+  let plain: Input | undefined;
   try {
-    const compression = compressionOf(await input.head(HEAD.compression));
-    if (compression === undefined) {
-      handedOver = true;
-      await addPlain(tree, input, folder, options);
-    } else if (compression === "gzip" || compression === "zstd") {
-      const chunks = compression === "gzip" ? host.gunzip(input.chunks()) : host.unzstd(input.chunks());
-      await addPlain(tree, new StreamInput(input.label, chunks), folder, options);
-    } else throw unsupportedCompression(input.label, compression);
+    plain = await unpacked(input);
+    await addPlain(tree, plain, folder, options);
   } finally {
-    if (!handedOver) await closeInput(input);
+    // What is not compressed is closed where it is read.
+    if (plain !== input) await closeInput(input);
   }
 }
 

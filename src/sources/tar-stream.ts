@@ -31,7 +31,8 @@ export interface TarStreamHeader {
   readonly gname?: string | undefined;
   readonly devmajor?: number | undefined;
   readonly devminor?: number | undefined;
-  readonly pax?: Readonly<Record<string, string>> | null | undefined;
+  /** The records of its extended headers, text by keyword. */
+  readonly pax?: unknown;
 }
 
 /** An entry of tar-stream: its header, and its content as an iterable of bytes. */
@@ -101,7 +102,7 @@ export async function fromTarStream(extract: AsyncIterable<TarStreamEntry>, opti
 }
 
 function entryOf(header: TarStreamHeader, offset: number): TarEntry {
-  const pax = header.pax ?? {};
+  const pax = paxOf(header);
   const given = KINDS[header.type ?? ""];
   if (!given) throw refusal(header, `tar-stream has no type for it (${String(header.type)})`);
   if (header.name.includes("\u{fffd}") || header.linkname?.includes("\u{fffd}")) {
@@ -153,6 +154,15 @@ function entryOf(header: TarStreamHeader, offset: number): TarEntry {
 }
 
 const encoder = new TextEncoder();
+
+function paxOf(header: TarStreamHeader): Readonly<Record<string, string>> {
+  const pax: Record<string, string> = {};
+  for (const [key, value] of Object.entries(header.pax ?? {})) {
+    if (typeof value !== "string") throw refusal(header, `its pax record ${quoteName(key)} is no text`);
+    pax[key] = value;
+  }
+  return pax;
+}
 
 function isId(id: number): boolean {
   return Number.isInteger(id) && id >= 0 && id <= 0xffff_ffff;

@@ -1,7 +1,6 @@
 // tar archives as trees: from a file (content stays in it), from bytes in memory (content refers to them), and from
 // streams and compressed archives (content is spooled).
 
-import { host } from "#host";
 import type { TarEntry } from "../../formats/tar/entry.ts";
 import { TarReader } from "../../formats/tar/read.ts";
 import { FsynthError } from "../error.ts";
@@ -9,10 +8,18 @@ import type { Warning } from "../image/plan.ts";
 import type { Content } from "../tree/content.ts";
 import { Tree } from "../tree/tree.ts";
 import { ArchiveFile } from "./archive-file.ts";
-import { type ByteSource, type BytesInput, closeInput, type FileInput, type Input, openInput, StreamInput } from "./input.ts";
-import { compressionOf, HEAD, unsupportedCompression } from "./recognise.ts";
+import {
+  type ByteSource,
+  type BytesInput,
+  closeInput,
+  type FileInput,
+  type Input,
+  openInput,
+  type StreamInput,
+} from "./input.ts";
 import { ContentSpool } from "./spool.ts";
 import { TarLayer } from "./tar-layer.ts";
+import { unpacked } from "./unpack.ts";
 
 /** A tar archive, plain or compressed by gzip or zstd: a path, bytes, or a stream of bytes (Node streams too). */
 export type TarSource = ByteSource;
@@ -68,14 +75,10 @@ export async function addTarInput(tree: Tree, input: Input, options: TarOptions)
   const layer = new TarLayer(tree, input.label, options);
   let keep = false;
   try {
-    const compression = compressionOf(await input.head(HEAD.compression));
-    if (compression === "gzip" || compression === "zstd") {
-      const plain = compression === "gzip" ? host.gunzip(input.chunks()) : host.unzstd(input.chunks());
-      await addStream(layer, new StreamInput(input.label, plain), limit, options);
-    } else if (compression) throw unsupportedCompression(input.label, compression);
-    else if (input.kind === "file") keep = addFile(layer, input, options);
-    else if (input.kind === "bytes") addBytes(layer, input, options);
-    else await addStream(layer, input, limit, options);
+    const plain = await unpacked(input);
+    if (plain.kind === "file") keep = addFile(layer, plain, options);
+    else if (plain.kind === "bytes") addBytes(layer, plain, options);
+    else await addStream(layer, plain, limit, options);
     await layer.finish();
   } finally {
     if (!keep) await closeInput(input);
