@@ -6,6 +6,7 @@ import { FsynthError } from "../src/error.ts";
 import { sparseContent } from "../src/tree/content.ts";
 import { Tree } from "../src/tree/tree.ts";
 import { debugfs } from "./judge/debugfs.ts";
+import { e2fsck } from "./judge/e2fsck.ts";
 import {
   buildExt,
   type ExtBuildOptions,
