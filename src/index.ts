@@ -1,12 +1,23 @@
 // The public surface: names, no logic.
 
-export { type BuildOptions, buildExt2, buildExt3, buildExt4, buildImage, type ExtBuildOptions } from "./build.ts";
+export type { CpioPart } from "../formats/cpio/index.ts";
+export {
+  type BuildOptions,
+  buildCpio,
+  buildExt2,
+  buildExt3,
+  buildExt4,
+  buildImage,
+  type CpioBuildOptions,
+  type ExtBuildOptions,
+} from "./build.ts";
 export { type ErrorCode, type ErrorPlace, FsynthError } from "./error.ts";
 export type { Capabilities, Format, OptionInputs, OptionTable, OptionValues, PlanContext, Profile } from "./image/format.ts";
 export type { Image, Progress, WriteOptions, WriteToOptions, Written } from "./image/image.ts";
 export type { Option } from "./image/options.ts";
 export type { Plan, Summary, Warning } from "./image/plan.ts";
 export type { BytesRegion, ContentRegion, HoleRegion, Region } from "./image/region.ts";
+export { addCpio, type CpioOptions, type CpioSource, fromCpio } from "./sources/cpio.ts";
 export { addDirectory, type DirectoryOptions, fromDirectory } from "./sources/directory.ts";
 export { addSource, type Source, type SourceOptions } from "./sources/source.ts";
 export { addTar, fromTar, type TarOptions, type TarSource } from "./sources/tar.ts";

@@ -6,6 +6,7 @@ import { FsynthError } from "../error.ts";
 import type { Content } from "../tree/content.ts";
 import type { Tree } from "../tree/tree.ts";
 import { readTreeText } from "../tree/tree-text.ts";
+import { addCpioInput, type CpioOptions, startsCpio } from "./cpio.ts";
 import { addDirectory, type DirectoryOptions } from "./directory.ts";
 import { hostFileContent } from "./host-file.ts";
 import { type ByteSource, closeInput, type Input, openInput } from "./input.ts";
@@ -13,13 +14,14 @@ import { HEAD, kindOf, otherName } from "./recognise.ts";
 import { addTarInput, byteLimit, type TarOptions } from "./tar.ts";
 import { unpacked } from "./unpack.ts";
 
-/** A directory, a tar archive or a tree.txt, the latter two plain or compressed by gzip or zstd: a path, bytes or a stream. */
+/** A directory, a tar archive, a cpio archive (or several in one file) or a tree.txt, all but the first plain or compressed by gzip or zstd: a path, bytes or a stream. */
 export type Source = ByteSource;
 
 /** How sources are read; what does not concern a kind of source is left alone by it. */
-export type SourceOptions = DirectoryOptions & TarOptions;
+export type SourceOptions = DirectoryOptions & TarOptions & CpioOptions;
 
-const ACCEPTED = "a source is a directory, a tar archive or a tree.txt, the latter two also compressed by gzip or zstd";
+const ACCEPTED =
+  "a source is a directory, a tar or cpio archive or a tree.txt, all but the first also compressed by gzip or zstd";
 
 /**
  * Lays a source of any kind over `tree`.
@@ -36,7 +38,8 @@ export async function addSource(tree: Tree, source: Source, options: SourceOptio
   const folder = typeof source === "string" ? source.slice(0, source.lastIndexOf("/") + 1) : "";
   let plain: Input | undefined;
   try {
-    plain = await unpacked(input);
+    // Parts of an initramfs are compressed each on its own, so its reader decompresses them.
+    plain = (await startsCpio(input)) ? input : await unpacked(input);
     await addPlain(tree, plain, folder, options);
   } finally {
     // What is not compressed is closed where it is read.
@@ -50,7 +53,10 @@ async function addPlain(tree: Tree, input: Input, folder: string, options: Sourc
   try {
     const head = await input.head(HEAD.all);
     const kind = kindOf(head);
-    if (kind === "tar") {
+    if (kind === "cpio" || (await startsCpio(input))) {
+      handedOver = true;
+      await addCpioInput(tree, input, options);
+    } else if (kind === "tar") {
       handedOver = true;
       await addTarInput(tree, input, options);
     } else if (kind === "tree.txt") {
@@ -59,7 +65,7 @@ async function addPlain(tree: Tree, input: Input, folder: string, options: Sourc
       const found = kind === "empty" ? "it is empty" : `found ${otherName(head) ?? "something else"}`;
       throw new FsynthError("source", `${input.label}: ${found}; ${ACCEPTED}`);
     } else {
-      const name = { cpio: "a cpio archive", ext: "an ext2, ext3 or ext4 image", ffs: "an FFS image" }[kind];
+      const name = { ext: "an ext2, ext3 or ext4 image", ffs: "an FFS image" }[kind];
       throw new FsynthError("unsupported", `${input.label}: this is ${name}, which cannot be read as a source yet; ${ACCEPTED}`);
     }
   } finally {
