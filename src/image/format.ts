@@ -3,6 +3,7 @@
 import type { Snapshot } from "../tree/snapshot.ts";
 import type { OptionInputs, OptionTable, OptionValues } from "./options.ts";
 import type { Plan } from "./plan.ts";
+import type { ImageBytes, Problem, VolumeReader } from "./volume.ts";
 
 /** What a profile can hold, for `fsynth formats`: one line per subject. */
 export type Capabilities = Readonly<Record<string, string | number | boolean>>;
@@ -29,6 +30,12 @@ export interface Format<T extends OptionTable = OptionTable> {
    * contradict each other or the size is too small.
    */
   plan(profile: string, snapshot: Snapshot, options: OptionValues<T>, context: PlanContext): Plan;
+  /** Whether the bytes are an image of this format, told by its magic numbers alone. */
+  recognises?(image: ImageBytes): boolean;
+  /** Opens an image. Throws `corrupt` for one that cannot be read and `unsupported` for one that needs what fsynth lacks, by name. */
+  open?(image: ImageBytes): VolumeReader;
+  /** Everything that is wrong with an image, found without the writer's code; changes nothing. */
+  check?(image: ImageBytes): readonly Problem[];
 }
 
 /** What planning may use besides the tree and the options. */
