@@ -12,6 +12,7 @@ import { resolveOutput } from "../sinks/output.ts";
 import { contentSeed } from "../tree/content-seed.ts";
 import { newCommand, parse } from "./command.ts";
 import { usage } from "./failure.ts";
+import { loadFiles } from "./file-options.ts";
 import { addTableFlags, checkGiven, type Given } from "./format-options.ts";
 import { suggestion } from "./nearest.ts";
 import { leaveOutOutput } from "./output-in-source.ts";
@@ -36,13 +37,14 @@ interface BuildFlags {
 }
 
 const EXAMPLES = `
-SOURCE is a directory, a tar (plain, .gz, .zst), a tree.txt or - for a tar on standard input; what it is shows in its
+SOURCE is a directory, a tar or cpio (plain, .gz, .zst), a tree.txt or - for one of them on standard input; what it is shows in its
 content, not in its name. Later sources are laid over earlier ones. In paths, \\xNN stands for a byte.
 
 Examples:
   fsynth build -f ext4 -o root.ext4 rootfs/                         a directory, as large as it must be
   fsynth build -f ext4 --size fit+20% -o root.ext4 rootfs.tar.zst   with room to grow
   fsynth build -f ext2 -o initrd.ext2.gz base.tar overlay/          two layers, compressed
+  fsynth build -f cpio -o initrd.cpio.gz initramfs/                 an initramfs
   docker export NAME | fsynth build -f ext4 -o - - | sha256sum      through pipes
   fsynth build -f ext4 --owner 0:0 --mtime 0 -o root.ext4 rootfs/   everything root's, all times 1970
 
@@ -66,6 +68,7 @@ export async function buildCommand(args: readonly string[]): Promise<number> {
   const given = readGiven();
   checkGiven(given, formats, format, profile);
   const { seeded, inputs } = optionInputs(given, format);
+  loadFiles(inputs, format);
   // What can be refused is refused before the sources are read.
   resolveOptions({ ...treeOptions, ...format.options }, inputs, profile);
   const out = outputOf(flags);

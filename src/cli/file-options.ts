@@ -1,0 +1,48 @@
+// Options whose values name files: what the formats get is what the files hold.
+
+import { host } from "#host";
+import { quoteName } from "../bytes/names.ts";
+import type { Format } from "../image/format.ts";
+import { flagOf, type Option } from "../image/options.ts";
+import { hostFileContent } from "../sources/host-file.ts";
+import { compressionOf, HEAD, kindOf } from "../sources/recognise.ts";
+import type { Content } from "../tree/content.ts";
+import { usage } from "./failure.ts";
+import { hostPath } from "./path.ts";
+
+/** Replaces the paths that such options of `format` were given by the archives there. Throws `usage` for what is no archive of the format. */
+export function loadFiles(inputs: Record<string, unknown>, format: Format): void {
+  for (const [name, option] of Object.entries(format.options)) {
+    // What a table holds is hidden behind its type only so that tables of any options are one type.
+    if (!(option as unknown as Option).files || inputs[name] === undefined) continue;
+    inputs[name] = (inputs[name] as readonly string[]).map((path) => archiveAt(hostPath(path), flagOf(name), format.name)); // as collected by flags
+  }
+}
+
+interface Archive {
+  readonly content: Content;
+  /** It is compressed already. */
+  readonly stored: boolean;
+}
+
+function archiveAt(path: string, flag: string, format: string): Archive {
+  const stat = host.files.stat(path);
+  if (stat?.kind !== "file") {
+    throw usage(
+      `option ${flag}: ${quoteName(path)} ${stat ? `is a ${stat.kind}` : "does not exist"}, expected a ${format} archive`,
+    );
+  }
+  const { size, ino, mtimeSec, mtimeNsec } = stat;
+  const content = hostFileContent(path, { size, ino, mtime: { sec: mtimeSec, nsec: mtimeNsec } });
+  const head = new Uint8Array(Math.min(size, HEAD.all));
+  const handle = host.files.openRead(path);
+  try {
+    handle.readAt(0, head);
+  } finally {
+    handle.close();
+  }
+  const stored = compressionOf(head) !== undefined;
+  if (!stored && kindOf(head) !== format)
+    throw usage(`option ${flag}: ${quoteName(path)} is no ${format} archive, plain or compressed`);
+  return { content, stored };
+}
