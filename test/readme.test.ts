@@ -150,7 +150,7 @@ describe("the option tables of the README", () => {
         join(top, "README.md"),
         readme.replace(found, () => expected),
       );
-    else expect(found).toBe(expected);
+    else expect(found, "FSYNTH_UPDATE=1 npx vitest run test/readme.test.ts writes them anew").toBe(expected);
   });
 
   test("every profile is described", () => {
