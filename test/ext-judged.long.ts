@@ -25,7 +25,7 @@ import {
   PROFILES,
   runSeed,
 } from "./judge/ext.ts";
-import { differences, expectedManifest, type Manifest } from "./judge/manifest.ts";
+import { differences, expectedManifest, extentsByPath, type Manifest } from "./judge/manifest.ts";
 import { mounted, mountedWritable, mountManifest } from "./judge/mount.ts";
 import { need, run, runOk } from "./judge/need.ts";
 
@@ -91,10 +91,8 @@ describe.skipIf(!(tools && kernel)).each(SAMPLE)("%s %j", (profile, options) => 
       const path = join(folder, "image");
       const tree = sampleTree(profile, options.blockSize, label);
       await buildExt(profile, tree, { ...options, ...times, size: "fit+40M", inodes: "fit+3000" }).writeTo(path);
-      const before = await expectedManifest(
-        takeSnapshot(tree, times.mtime ? { mtime: { sec: times.mtime, nsec: 0 } } : {}),
-        precision,
-      );
+      const snapshot = takeSnapshot(tree, times.mtime ? { mtime: { sec: times.mtime, nsec: 0 } } : {});
+      const before = await expectedManifest(snapshot, precision);
       await mountedWritable(path, (root) => {
         fs.mkdirSync(`${root}/added`);
         for (let i = 0; i < 2000; i++) fs.writeFileSync(`${root}/added/file-${i}`, pattern((i * 37) % 9000, i));
@@ -105,7 +103,7 @@ describe.skipIf(!(tools && kernel)).each(SAMPLE)("%s %j", (profile, options) => 
         fs.truncateSync(`${root}/large`, 3_000_000);
       });
       expect(e2fsck(path)).toEqual([]);
-      const after = await mountManifest(path, precision);
+      const after = await mountManifest(path, precision, extentsByPath(snapshot));
       expect(after.size).toBe(before.size + 1 + 1001);
       for (let i = 1; i < 2000; i += 2) expect(after.get(`/added/file-${i}`)?.size).toBe((i * 37) % 9000);
       // What was there is there, but for the times of what was changed.
