@@ -65,9 +65,8 @@ class HardLinks {
     this.#met.set(index, met);
     if (met === 1) this.events.onNode(index);
     const last = met === node.links;
-    // GNU cpio holds names back until the last one is there, then writes them from the latest to the first. Not those of
-    // symlinks: nobody but bsdtar knows that these can be linked.
-    if (this.options.like === "gnu" && node.kind !== "symlink") {
+    // GNU cpio holds the names of a file back until the last one is there, then writes them from the latest to the first.
+    if (this.options.like === "gnu" && node.kind === "file") {
       const names = this.#deferred.get(index) ?? [];
       if (!last) {
         names.push([entry, directory]);
