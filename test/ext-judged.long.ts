@@ -8,7 +8,6 @@ import { describe, expect, test } from "vitest";
 import { takeSnapshot } from "../src/tree/snapshot.ts";
 import { Tree } from "../src/tree/tree.ts";
 import { pattern, recipeArbitrary, treeOf } from "./arbitrary/tree.ts";
-import { debugfs } from "./judge/debugfs.ts";
 import { e2fsck } from "./judge/e2fsck.ts";
 import {
   buildArbitrary,
@@ -27,7 +26,7 @@ import {
 } from "./judge/ext.ts";
 import { differences, expectedManifest, extentsByPath, type Manifest } from "./judge/manifest.ts";
 import { mounted, mountedWritable, mountManifest } from "./judge/mount.ts";
-import { need, run, runOk } from "./judge/need.ts";
+import { mayResizeOnline, need, run, runOk } from "./judge/need.ts";
 
 const tools = needTools();
 const kernel = needKernel();
@@ -142,7 +141,7 @@ function blocksOf(path: string): number {
   return Number(/^Block count: +(\d+)/m.exec(runOk("dumpe2fs", ["-h", path]).toString())?.[1]);
 }
 
-describe.skipIf(!(tools && kernel && need("resize2fs")))("grows while it is mounted", () => {
+describe.skipIf(!(tools && kernel && need("resize2fs", "findmnt") && mayResizeOnline()))("grows while it is mounted", () => {
   test.each<[ExtProfileName, ExtBuildOptions]>([
     ["ext4", { blockSize: 4096, size: 200 * 2 ** 20 }],
     ["ext4", { blockSize: 1024, size: 60 * 2 ** 20 }],
@@ -192,9 +191,17 @@ describe.skipIf(!(tools && kernel))("200,000 entries in one directory", () => {
       expect(seconds).toBeLessThan(20);
       expect(e2fsck(path)).toEqual([]);
 
-      const dump = (debugfs(path, ["htree_dump /dir"])[0] as Buffer).toString("latin1");
+      const { stdout, stderr } = run("debugfs", ["-R", "htree_dump /dir", path]);
+      const dump = stdout.toString("latin1");
+      // Without checksums debugfs 1.47.0 misses the room for them, on directories that e2fsck itself has indexed too.
+      const said = stderr
+        .toString()
+        .split("\n")
+        .filter((line) => line !== "" && !/^debugfs \d/.test(line));
+      const checked = profile === "ext4" && !(options.features as readonly string[] | undefined)?.includes("^metadata_csum");
+      expect(said.filter((line) => checked || !line.includes("does not have space for checksum"))).toEqual([]);
       expect(dump).toMatch(/Indirect levels: [12]/);
-      expect(dump).not.toMatch(/corrupt|bad|invalid|error/i);
+      expect(dump).not.toMatch(/\b(?:corrupt|bad|invalid|EXPECTED)\b/i);
       const leaves = dump.match(/Reading directory block/g)?.length ?? 0;
       expect(leaves).toBeGreaterThan(1000);
       const listed = new Set(dump.match(/entry-\d+-x*/g));
