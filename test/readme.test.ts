@@ -33,6 +33,8 @@ beforeAll(() => {
   const packed = spawnSync("zstd", ["-q", "rootfs.tar", "-o", "rootfs.tar.zst"], { cwd: folder });
   if (packed.status !== 0) cpSync(join(folder, "rootfs.tar"), join(folder, "rootfs.tar.zst"));
   cpSync(join(folder, "rootfs.tar.zst"), join(folder, "base.tar.zst"));
+  const initrd = ["build", "--quiet", "--xattrs", "none", "-f", "cpio", "-o", "initrd.img", "rootfs"];
+  execFileSync(process.execPath, [join(top, "bin/fsynth.js"), ...initrd], { cwd: folder });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
