@@ -51,7 +51,10 @@ for (const [name, decode] of Object.entries(DECODERS)) {
       expect((await decoded(decode, Buffer.concat([hello, Buffer.alloc(700)]), ...sizes)).toString()).toBe("hello ");
       for (const junk of ["junk", "\0\0\0junk", "\x1f\x8bjunk"]) {
         const bytes = Buffer.concat([hello, Buffer.from(junk, "latin1")]);
-        await expect(decoded(decode, bytes, ...sizes), `${JSON.stringify(junk)} in chunks of ${sizes}`).rejects.toMatchObject({
+        await expect(
+          decoded(decode, bytes, ...sizes),
+          `${JSON.stringify(junk)} in chunks of ${sizes.join()}`,
+        ).rejects.toMatchObject({
           code: "corrupt",
         });
       }

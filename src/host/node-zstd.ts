@@ -1,5 +1,5 @@
 // zstd read by the fastest decoder at hand: node:zlib where it has zstd (Node 22.15 and later), @mongodb-js/zstd for
-// small frames, fzstd for the rest. Each is given exactly one frame.
+// small frames, zstd-decode.ts for the rest. Each is given exactly one frame.
 
 import { FsynthError } from "../error.ts";
 import { decodeFrame, unzstdPlain } from "./zstd-decode.ts";

@@ -6,7 +6,8 @@ import { FsynthError } from "../error.ts";
 /** The largest window that is decoded: that of `zstd --long=27`, the most that the zstd tool takes without being asked. */
 export const MAX_WINDOW = 2 ** 27;
 
-const MAX_BLOCK = 128 * 1024;
+/** Largest content of a block. */
+export const MAX_BLOCK = 128 * 1024;
 const MAGIC = 0xfd2f_b528;
 /** Sixteen magic numbers, told apart by their low four bits. */
 const SKIPPABLE = 0x184d_2a50;
@@ -100,16 +101,14 @@ async function* blocks(input: Cursor, first: Uint8Array, header: FrameHeader): A
   yield first;
   const most = Math.min(MAX_BLOCK, header.window);
   for (let last = false; !last; ) {
-    const offset = input.offset;
-    const head = await input.take(3);
+    const head = await input.peek(3);
     const word = (head[0] as number) | ((head[1] as number) << 8) | ((head[2] as number) << 16); // three bytes
     last = (word & 1) !== 0;
     const type = (word >>> 1) & 3;
     const size = word >>> 3;
-    if (type === 3) throw damaged("a block of the reserved type", offset);
-    if (size > most) throw damaged(`a block of ${size} bytes; ${most} is the most`, offset);
-    const body = await input.take(type === 1 ? 1 : size);
-    yield join(last && header.checksum ? [head, body, await input.take(4)] : [head, body]);
+    if (type === 3) throw damaged("a block of the reserved type", input.offset);
+    if (size > most) throw damaged(`a block of ${size} bytes; ${most} is the most`, input.offset);
+    yield await input.take(3 + (type === 1 ? 1 : size) + (last && header.checksum ? 4 : 0));
   }
 }
 
@@ -119,6 +118,8 @@ class Cursor {
   offset = 0;
   readonly #iterator: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array(0);
+  /** What follows `#chunk`, as far as it was read. */
+  #more: Uint8Array | undefined;
 
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#iterator = source[Symbol.asyncIterator]();
@@ -128,38 +129,47 @@ class Cursor {
   take(length: number): Promise<Uint8Array>;
   take(length: number, how: "must" | "may"): Promise<Uint8Array | undefined>;
   async take(length: number, how: "must" | "may" = "must"): Promise<Uint8Array | undefined> {
-    if (this.#chunk.length < length) {
-      const chunks = [this.#chunk];
-      let have = this.#chunk.length;
-      while (have < length) {
-        const { done, value } = await this.#iterator.next();
-        if (done) {
-          if (how === "may" && have === 0) return undefined;
-          const end = this.offset + have;
-          throw damaged(`it ends at byte ${end}, within a frame; it is truncated`, end);
-        }
-        chunks.push(value);
-        have += value.length;
-      }
-      this.#chunk = join(chunks);
-    }
+    if (!(await this.#fill(length, how))) return undefined;
     const taken = this.#chunk.subarray(0, length);
     this.#chunk = this.#chunk.subarray(length);
     this.offset += length;
     return taken;
   }
 
-  async skip(length: number): Promise<void> {
-    for (let left = length; left > 0; ) {
-      if (this.#chunk.length === 0) await this.take(1);
-      else {
-        const count = Math.min(left, this.#chunk.length);
-        await this.take(count);
-        left -= count;
-        continue;
+  /** The next `length` bytes, which stay where they are. */
+  async peek(length: number): Promise<Uint8Array> {
+    await this.#fill(length, "must");
+    return this.#chunk.subarray(0, length);
+  }
+
+  /** Sees to it that `length` bytes lie in one piece; only those that come in different chunks are copied. */
+  async #fill(length: number, how: "must" | "may"): Promise<boolean> {
+    if (this.#chunk.length >= length) return true;
+    const parts = this.#chunk.length > 0 ? [this.#chunk] : [];
+    for (let have = this.#chunk.length; have < length; ) {
+      const more = this.#more ?? (await this.#read());
+      if (!more) {
+        if (how === "may" && have === 0) return false;
+        const end = this.offset + have;
+        throw damaged(`it ends at byte ${end}, within a frame; it is truncated`, end);
       }
-      left--;
+      const part = more.subarray(0, length - have);
+      parts.push(part);
+      have += part.length;
+      this.#more = part.length < more.length ? more.subarray(part.length) : undefined;
     }
+    this.#chunk = join(parts);
+    return true;
+  }
+
+  async #read(): Promise<Uint8Array | undefined> {
+    const { done, value } = await this.#iterator.next();
+    return done ? undefined : value;
+  }
+
+  async skip(length: number): Promise<void> {
+    const most = 64 * 1024;
+    for (let left = length; left > 0; left -= most) await this.take(Math.min(left, most));
   }
 
   async close(): Promise<void> {
