@@ -28,7 +28,7 @@ export {
   type TarStreamEntry,
   type TarStreamHeader,
   type TarStreamHeader,
-} from "./sources/tar-stream.ts";
+export { fromTarStream, type TarStreamEntry, type TarStreamHeader } from "./sources/tar-stream.ts";
 export { bytesContent, type Content, type Extent, sparseContent } from "./tree/content.ts";
 export { contentSeed } from "./tree/content-seed.ts";
 export { treeDigest } from "./tree/digest.ts";
