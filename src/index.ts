@@ -21,13 +21,6 @@ export { addCpio, type CpioOptions, type CpioSource, fromCpio } from "./sources/
 export { addDirectory, type DirectoryOptions, fromDirectory } from "./sources/directory.ts";
 export { addSource, type Source, type SourceOptions } from "./sources/source.ts";
 export { addTar, fromTar, type TarOptions, type TarSource } from "./sources/tar.ts";
-export {
-  fromTarStream,
-  fromTarStream,
-  type TarStreamEntry,
-  type TarStreamEntry,
-  type TarStreamHeader,
-  type TarStreamHeader,
 export { fromTarStream, type TarStreamEntry, type TarStreamHeader } from "./sources/tar-stream.ts";
 export { bytesContent, type Content, type Extent, sparseContent } from "./tree/content.ts";
 export { contentSeed } from "./tree/content-seed.ts";
