@@ -3,17 +3,25 @@
 import { buildSingle, buildTable, emptyTable, type FseTable, readTable } from "./zstd-fse.ts";
 import { bitsAt, startOf } from "./zstd-huffman.ts";
 
-// Section 3.1.1.3.2.1.1: what each code starts at, and how many further bits tell the rest.
-const LITERAL_BASE = Int32Array.of(
-  ...[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 128, 256, 512, 1024],
-  ...[2048, 4096, 8192, 16_384, 32_768, 65_536],
-);
-const LITERAL_BITS = Uint8Array.of(...new Array(16).fill(0), 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
-const MATCH_BASE = Int32Array.of(
-  ...Array.from({ length: 32 }, (_, i) => i + 3),
-  ...[35, 37, 39, 41, 43, 47, 51, 59, 67, 83, 99, 131, 259, 515, 1027, 2051, 4099, 8195, 16_387, 32_771, 65_539],
-);
-const MATCH_BITS = Uint8Array.of(...new Array(32).fill(0), 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+function times(count: number, value: number): number[] {
+  return Array.from({ length: count }, () => value);
+}
+
+// Section 3.1.1.3.2.1.1: how many further bits follow each code. What a code starts at is where the one before it ends.
+const LITERAL_BITS = Uint8Array.of(...times(16, 0), 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+const MATCH_BITS = Uint8Array.of(...times(32, 0), 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+const LITERAL_BASE = starts(LITERAL_BITS, 0);
+const MATCH_BASE = starts(MATCH_BITS, 3);
+
+function starts(bits: Uint8Array, first: number): Int32Array {
+  const base = new Int32Array(bits.length);
+  let start = first;
+  bits.forEach((width, i) => {
+    base[i] = start;
+    start += 2 ** width;
+  });
+  return base;
+}
 
 interface Code {
   readonly maxLog: number;
@@ -28,11 +36,9 @@ function code(maxLog: number, maxSymbol: number, log: number, counts: readonly n
 }
 
 // Section 3.1.1.3.2.2: the distributions that a block need not write.
-const LITERAL_CODE = code(9, 35, 6, [
-  ...[4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1],
-]);
-const OFFSET_CODE = code(8, 31, 5, [1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1]);
-const MATCH_CODE = code(9, 52, 6, [1, 4, 3, 2, 2, 2, 2, 2, 2, ...new Array(37).fill(1), -1, -1, -1, -1, -1, -1, -1]);
+const LITERAL_CODE = code(9, 35, 6, [4, 3, ...times(11, 2), 1, 1, 1, ...times(9, 2), 3, 2, ...times(5, 1), ...times(4, -1)]);
+const OFFSET_CODE = code(8, 31, 5, [...times(6, 1), 2, 2, 2, ...times(15, 1), ...times(5, -1)]);
+const MATCH_CODE = code(9, 52, 6, [1, 4, 3, ...times(6, 2), ...times(37, 1), ...times(7, -1)]);
 
 /** Offsets from this code on lie beyond the largest window. */
 const MAX_OFFSET_CODE = 27;
