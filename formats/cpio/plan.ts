@@ -19,7 +19,8 @@ export function planCpio(profile: string, snapshot: Snapshot, options: CpioOptio
   const from = align4(before.end);
   const layout = new Layout(snapshot, options, from, violations);
   const warnings = [...violations.settle(), ...alignmentWarnings(layout, options)];
-  const to = Math.ceil(layout.end / options.padding) * options.padding;
+  // As if the archive stood alone.
+  const to = from + Math.ceil((layout.end - from) / options.padding) * options.padding;
   const behind = placeParts(options.append, to, "appended");
   const archive: Archive = {
     layout,
