@@ -96,8 +96,6 @@ test("what is recognised but not read says what it is", async () => {
   const ffs = Buffer.alloc(65_536);
   ffs.writeUInt32BE(0x19540119, 8192 + 1372);
   const cases: readonly (readonly [Buffer, string])[] = [
-    [Buffer.from(`070701${"0".repeat(104)}`), "a cpio archive"],
-    [gzipSync(`070702${"0".repeat(104)}`), "a cpio archive"],
     [ext, "an ext2, ext3 or ext4 image"],
     [ffs, "an FFS image"],
     [Buffer.from("fd377a585a000004", "hex"), "compressed by xz"],
@@ -124,7 +122,7 @@ test("what is not recognised lists what is accepted", async () => {
   for (const [bytes, message] of cases) {
     await expect(treeOf(bytes), message).rejects.toMatchObject({
       code: "source",
-      message: expect.stringMatching(new RegExp(`${message}.*a source is a directory, a tar archive or a tree.txt`)),
+      message: expect.stringMatching(new RegExp(`${message}.*a source is a directory, a tar`)),
     });
   }
   expect((await treeOf(Buffer.alloc(10_240))).root.children.size).toBe(0);
