@@ -90,7 +90,7 @@ export interface Run {
 export function run(
   tool: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly input?: string } = {},
+  options: { readonly cwd?: string; readonly input?: string | Uint8Array } = {},
 ): Run {
   const { error, status, stdout, stderr } = spawnSync(findTool(tool) ?? tool, args, {
     ...options,
@@ -105,7 +105,7 @@ export function run(
 export function runOk(
   tool: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly input?: string } = {},
+  options: { readonly cwd?: string; readonly input?: string | Uint8Array } = {},
 ): Buffer {
   const { status, stdout, stderr } = run(tool, args, options);
   if (status !== 0)
