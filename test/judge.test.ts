@@ -4,7 +4,7 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { fromDirectory } from "../src/sources/directory.ts";
 import { takeSnapshot } from "../src/tree/snapshot.ts";
 import { debugfsManifest } from "./judge/debugfs.ts";
@@ -34,6 +34,23 @@ beforeAll(() => {
     for i in $(seq 300); do : > deep/er/file-$i; done`);
 });
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+test("a missing judge is told, and fails with CI=true", () => {
+  const ci = process.env.CI;
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  try {
+    delete process.env.CI;
+    expect(need("sh", "no-such-judge")).toBe(false);
+    expect(need("sh")).toBe(true);
+    expect(warn.mock.calls).toEqual([["SKIPPED: tests that need no-such-judge, which is missing here"]]);
+    process.env.CI = "true";
+    expect(() => need("sh", "no-such-judge")).toThrow(/no-such-judge is missing, and with CI=true every judge must be here/);
+  } finally {
+    warn.mockRestore();
+    if (ci === undefined) delete process.env.CI;
+    else process.env.CI = ci;
+  }
+});
 
 /** mke2fs keeps no nanoseconds and makes its own birth times. */
 function timeless(manifest: Manifest): Manifest {
