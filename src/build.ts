@@ -3,6 +3,7 @@
 import { host } from "#host";
 import { cpio, type cpioOptions } from "../formats/cpio/index.ts";
 import { ext, type extOptions } from "../formats/ext/index.ts";
+import { ffs, type ffsOptions } from "../formats/ffs/index.ts";
 import { FsynthError } from "./error.ts";
 import type { Format } from "./image/format.ts";
 import type { Image } from "./image/image.ts";
@@ -103,6 +104,37 @@ export type CpioBuildOptions = BuildOptions<typeof cpioOptions>;
  */
 export function buildCpio(tree: Tree, options: CpioBuildOptions = {}): Image {
   return buildImage(cpio, "cpio", tree, options);
+}
+
+/** Options of {@link buildFfs}. */
+export type FfsBuildOptions = BuildOptions<typeof ffsOptions> & {
+  /** UFS1, or UFS2 (the default). */
+  readonly version?: 1 | 2 | undefined;
+  /** UFS2 whose extended attributes NetBSD 10 and later use; others do not read it. Default false. */
+  readonly extendedAttributes?: boolean | undefined;
+};
+
+/**
+ * Plans an image of BSD's Fast File System, in either byte order.
+ *
+ * @example
+ * ```ts
+ * import { buildFfs, Tree } from "fsynth";
+ * const tree = new Tree().file("/etc/motd", "hello\n");
+ * await buildFfs(tree, { version: 2, byteOrder: "big", size: "fit+8M", inodes: "fit+100" }).writeTo("root.ffs");
+ * ```
+ *
+ * Throws what {@link buildImage} throws.
+ */
+export function buildFfs(tree: Tree, options: FfsBuildOptions = {}): Image {
+  const { version = 2, extendedAttributes = false, ...rest } = options;
+  if (version !== 1 && version !== 2) {
+    throw new FsynthError("usage", `ffs: version is ${String(version)}, expected 1 or 2`, { format: "ffs", option: "version" });
+  }
+  if (version === 1 && extendedAttributes) {
+    throw new FsynthError("usage", "ffs: extended attributes need version 2", { format: "ffs", option: "extendedAttributes" });
+  }
+  return buildImage(ffs, extendedAttributes ? "ffs2ea" : `ffs${version}`, tree, rest);
 }
 
 function picked(inputs: object, table: OptionTable): object {

@@ -7,9 +7,11 @@ export {
   buildExt2,
   buildExt3,
   buildExt4,
+  buildFfs,
   buildImage,
   type CpioBuildOptions,
   type ExtBuildOptions,
+  type FfsBuildOptions,
 } from "./build.ts";
 export { type ErrorCode, type ErrorPlace, FsynthError } from "./error.ts";
 export type { Capabilities, Format, OptionInputs, OptionTable, OptionValues, PlanContext, Profile } from "./image/format.ts";

@@ -70,6 +70,29 @@ class U64Le implements Field {
   }
 }
 
+class I16Le implements Field {
+  readonly size = 2;
+  constructor(readonly offset: number) {}
+  get(view: DataView, at: number): number {
+    return view.getInt16(at + this.offset, true);
+  }
+  set(view: DataView, at: number, value: number): void {
+    view.setInt16(at + this.offset, value, true);
+  }
+}
+
+class I64Le implements Field {
+  readonly size = 8;
+  constructor(readonly offset: number) {}
+  get(view: DataView, at: number): number {
+    return view.getUint32(at + this.offset, true) + view.getInt32(at + this.offset + 4, true) * 0x1_0000_0000;
+  }
+  set(view: DataView, at: number, value: number): void {
+    view.setUint32(at + this.offset, value % 0x1_0000_0000, true);
+    view.setInt32(at + this.offset + 4, Math.floor(value / 0x1_0000_0000), true);
+  }
+}
+
 class U16Be implements Field {
   readonly size = 2;
   constructor(readonly offset: number) {}
@@ -92,6 +115,52 @@ class U32Be implements Field {
   }
 }
 
+class I16Be implements Field {
+  readonly size = 2;
+  constructor(readonly offset: number) {}
+  get(view: DataView, at: number): number {
+    return view.getInt16(at + this.offset);
+  }
+  set(view: DataView, at: number, value: number): void {
+    view.setInt16(at + this.offset, value);
+  }
+}
+
+class I32Be implements Field {
+  readonly size = 4;
+  constructor(readonly offset: number) {}
+  get(view: DataView, at: number): number {
+    return view.getInt32(at + this.offset);
+  }
+  set(view: DataView, at: number, value: number): void {
+    view.setInt32(at + this.offset, value);
+  }
+}
+
+class U64Be implements Field {
+  readonly size = 8;
+  constructor(readonly offset: number) {}
+  get(view: DataView, at: number): number {
+    return view.getUint32(at + this.offset) * 0x1_0000_0000 + view.getUint32(at + this.offset + 4);
+  }
+  set(view: DataView, at: number, value: number): void {
+    view.setUint32(at + this.offset, Math.floor(value / 0x1_0000_0000));
+    view.setUint32(at + this.offset + 4, value % 0x1_0000_0000);
+  }
+}
+
+class I64Be implements Field {
+  readonly size = 8;
+  constructor(readonly offset: number) {}
+  get(view: DataView, at: number): number {
+    return view.getInt32(at + this.offset) * 0x1_0000_0000 + view.getUint32(at + this.offset + 4);
+  }
+  set(view: DataView, at: number, value: number): void {
+    view.setInt32(at + this.offset, Math.floor(value / 0x1_0000_0000));
+    view.setUint32(at + this.offset + 4, value % 0x1_0000_0000);
+  }
+}
+
 /** Scalars of record tables. 64-bit ones are exact up to 2^53-1. */
 export const u8 = U8;
 export const le16 = U16Le;
@@ -101,6 +170,19 @@ export const les32 = I32Le;
 export const le64 = U64Le;
 export const be16 = U16Be;
 export const be32 = U32Be;
+
+/** Which end of a number comes first. */
+export type ByteOrder = "little" | "big";
+
+const little = { u16: U16Le, i16: I16Le, u32: U32Le, i32: I32Le, u64: U64Le, i64: I64Le } as const;
+const big: Scalars = { u16: U16Be, i16: I16Be, u32: U32Be, i32: I32Be, u64: U64Be, i64: I64Be };
+
+/** The scalars of one byte order, for formats that have both. */
+export type Scalars = { readonly [K in keyof typeof little]: FieldClass<number> };
+
+export function scalarsOf(order: ByteOrder): Scalars {
+  return order === "little" ? little : big;
+}
 
 /** `length` raw bytes; a shorter value is followed by zeros, a longer one is a bug. */
 export function raw(length: number): FieldClass<Uint8Array> {
@@ -140,7 +222,12 @@ export function row(scalar: FieldClass<number>, count: number): FieldClass<reado
   };
 }
 
-type Rows = { readonly [name: string]: readonly [offset: number, scalar: FieldClass<number> | FieldClass<Uint8Array> | FieldClass<readonly number[]>] };
+type Rows = {
+  readonly [name: string]: readonly [
+    offset: number,
+    scalar: FieldClass<number> | FieldClass<Uint8Array> | FieldClass<readonly number[]>,
+  ];
+};
 type FieldOf<C> = C extends new (offset: number) => infer F ? F : never;
 
 /** A record: its fields under `f`, its size in bytes. */

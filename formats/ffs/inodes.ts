@@ -1,0 +1,129 @@
+// Writes inodes, of both versions.
+// Specification: NetBSD sys/ufs/ufs/dinode.h.
+
+import { viewOf } from "../../src/bytes/struct.ts";
+import { DIRECT, eachRoot, indirectBlocks } from "../../src/image/indirect.ts";
+import { type MappedRun, physicalOf } from "../../src/image/ranges.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot.ts";
+import { deviceNumber } from "./devices.ts";
+import { DB_OFFSET, FileType, MAXSYMLINKLEN, ROOT_INODE } from "./disk/dinode.ts";
+import { type FileSystem, generationOf } from "./filesystem.ts";
+import { storedTime } from "./times.ts";
+
+/** Whether a symlink's target lies in its inode. */
+export function isShortSymlink(node: SnapshotNode, version: 1 | 2): boolean {
+  return node.target !== undefined && node.target.length < MAXSYMLINKLEN[version];
+}
+
+/** di_size. */
+function sizeOf(fs: FileSystem, index: number, node: SnapshotNode): number {
+  if (node.kind === "file") return node.content?.size ?? 0;
+  if (node.kind === "directory") return fs.directories.get(index) ?? 0;
+  return node.target?.length ?? 0;
+}
+
+/** Writes inode `number`, which is in use, into its bytes of zeros. */
+export function writeInode(fs: FileSystem, number: number, target: Uint8Array): void {
+  const index = number - ROOT_INODE;
+  const node = fs.snapshot.nodes[index] as SnapshotNode; // inodes in use are nodes
+  const { frame } = fs.geometry;
+  const attributes = fs.attributes.get(index);
+  const frags = fs.placement.fragsOf(index) + (attributes ? fs.placement.fragsOf(attributes.owner) : 0);
+  const common = {
+    mode: FileType[node.kind] | node.mode,
+    links: node.kind === "directory" ? 2 + node.subdirectories : node.links,
+    size: sizeOf(fs, index, node),
+    sectors: frags * (frame.fragmentSize / 512),
+    generation: generationOf(fs, number),
+  };
+  if (frame.version === 1) writeFirst(fs, node, common, target);
+  else writeSecond(fs, node, common, target);
+  if (attributes) writeAttributePointers(fs, attributes.owner, attributes.area.length, target);
+  writeBlocks(fs, index, node, target);
+}
+
+interface Common {
+  readonly mode: number;
+  readonly links: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly sectors: number;
+  readonly generation: number;
+}
+
+function writeFirst(fs: FileSystem, node: SnapshotNode, common: Common, target: Uint8Array): void {
+  const { f } = fs.records.Dinode1;
+  const view = viewOf(target);
+  const atime = storedTime(node.atime, 1);
+  const mtime = storedTime(node.mtime, 1);
+  const ctime = storedTime(node.ctime, 1);
+  f.di_mode.set(view, 0, common.mode);
+  f.di_nlink.set(view, 0, common.links);
+  f.di_size.set(view, 0, common.size);
+  f.di_atime.set(view, 0, atime.sec);
+  f.di_atimensec.set(view, 0, atime.nsec);
+  f.di_mtime.set(view, 0, mtime.sec);
+  f.di_mtimensec.set(view, 0, mtime.nsec);
+  f.di_ctime.set(view, 0, ctime.sec);
+  f.di_ctimensec.set(view, 0, ctime.nsec);
+  f.di_blocks.set(view, 0, common.sectors);
+  f.di_gen.set(view, 0, common.generation);
+  f.di_uid.set(view, 0, node.uid);
+  f.di_gid.set(view, 0, node.gid);
+}
+
+function writeSecond(fs: FileSystem, node: SnapshotNode, common: Common, target: Uint8Array): void {
+  const { f } = fs.records.Dinode2;
+  const view = viewOf(target);
+  const { uid, gid, atime, mtime, ctime, btime } = node;
+  f.di_mode.set(view, 0, common.mode);
+  f.di_nlink.set(view, 0, common.links);
+  f.di_uid.set(view, 0, uid);
+  f.di_gid.set(view, 0, gid);
+  f.di_size.set(view, 0, common.size);
+  f.di_blocks.set(view, 0, common.sectors);
+  f.di_atime.set(view, 0, atime.sec);
+  f.di_mtime.set(view, 0, mtime.sec);
+  f.di_ctime.set(view, 0, ctime.sec);
+  f.di_birthtime.set(view, 0, btime.sec);
+  f.di_mtimensec.set(view, 0, mtime.nsec);
+  f.di_atimensec.set(view, 0, atime.nsec);
+  f.di_ctimensec.set(view, 0, ctime.nsec);
+  f.di_birthnsec.set(view, 0, btime.nsec);
+  f.di_gen.set(view, 0, common.generation);
+}
+
+function writeAttributePointers(fs: FileSystem, owner: number, size: number, target: Uint8Array): void {
+  const { f } = fs.records.Dinode2;
+  const view = viewOf(target);
+  const runs = fs.placement.runsOf(owner);
+  f.di_extsize.set(view, 0, size);
+  f.di_extb.set(view, 0, [physicalOf(runs, 0), physicalOf(runs, fs.geometry.frame.frag)]);
+}
+
+/** Fills di_db and di_ib: pointers, a device number, or a short target. */
+function writeBlocks(fs: FileSystem, index: number, node: SnapshotNode, target: Uint8Array): void {
+  const { version, pointerSize, frag, pointers } = fs.geometry.frame;
+  const view = viewOf(target);
+  const at = DB_OFFSET[version];
+  const pointer = fs.records.pointer[version];
+  if (node.kind === "character-device" || node.kind === "block-device") {
+    pointer.set(view, at, deviceNumber(node.major, node.minor));
+    return;
+  }
+  if (isShortSymlink(node, version)) {
+    target.set(node.target ?? new Uint8Array(0), at);
+    return;
+  }
+  const runs = fs.placement.runsOf(index);
+  if (runs.length === 0) return;
+  for (let block = 0; block < DIRECT; block++) pointer.set(view, at + block * pointerSize, physicalOf(runs, block * frag));
+  eachRoot(indirectBlocks(blockRanges(runs, frag), pointers), pointers, (tree, i) => {
+    pointer.set(view, at + (DIRECT + tree) * pointerSize, fs.placement.treeAt(index, i));
+  });
+}
+
+/** Runs in fragments as runs of blocks; a tail counts as a block. */
+export function blockRanges(runs: readonly MappedRun[], frag: number): { readonly first: number; readonly count: number }[] {
+  return runs.map((run) => ({ first: run.logical / frag, count: Math.ceil(run.count / frag) }));
+}
