@@ -381,14 +381,14 @@ describe.skipIf(!need("cpio", "bsdtar") || !needRoot())("archives of others", ()
   const root = join(folder, "root");
   let expected: Tree;
 
-  beforeAll(async () => {
+  beforeAll(() => {
     mkdirSync(join(root, "dir/deeper"), { recursive: true });
     writeFileSync(join(root, "dir/odd"), "odd");
     writeFileSync(join(root, "dir/even"), "even");
     const shell = `ln dir/odd dir/deeper/linked; ln -s even dir/link; mkfifo fifo; mknod null c 1 3; mknod disk b 8 17; : > empty
       chown 1000:2000 dir/even; chmod 4711 dir/even; find . -exec touch -hd @1500000001 {} +`;
     runOk("sh", ["-c", shell], { cwd: root });
-    expected = await fromDirectory(root, { xattrs: "none" });
+    expected = fromDirectory(root, { xattrs: "none" });
   });
 
   const swapped = (bytes: Buffer): Buffer => Buffer.from(bytes).swap16();

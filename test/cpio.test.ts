@@ -287,7 +287,8 @@ describe("what newc cannot hold", () => {
     expect(code).toBe("unsupported");
     expect(message).toContain("allowLoss");
     const paths = violations.map((line) => line.split(": ")[0]);
-    expect(paths.sort()).toEqual(["/big", "/d", "/far", "/late", "/old", "/tagged"].sort());
+    expect(new Set(paths)).toEqual(new Set(["/big", "/d", "/far", "/late", "/old", "/tagged"]));
+    expect(paths).toHaveLength(6);
   });
 
   test("paths up to PATH_MAX with the NUL are written, longer ones refused", async () => {
@@ -382,7 +383,7 @@ describe("parts", () => {
 
   test("are bytes or contents, and nothing else", () => {
     for (const prepend of ["early.cpio", 5, null, [undefined], {}]) {
-      expect(refusal(tree(), { prepend } as unknown as CpioBuildOptions).code, String(prepend)).toBe("usage");
+      expect(refusal(tree(), { prepend } as unknown as CpioBuildOptions).code, JSON.stringify(prepend)).toBe("usage");
     }
   });
 });

@@ -16,6 +16,7 @@ export const cpio: Format<typeof cpioOptions> = {
       summary: "cpio in the newc form (initramfs), or crc with --checksum.",
       capabilities: {
         "largest file": FIELD_MAX,
+        "longest name": 255,
         "longest path": PATH_MAX - 1,
         "longest symlink": TARGET_MAX,
         "hard links of a file": "no limit",

@@ -54,7 +54,7 @@ export async function unpackedDifferences(archive: Uint8Array, tree: Tree, by: U
       by === "cpio"
         ? run("cpio", ["--extract", "--make-directories", "--preserve-modification-time", "--quiet", "-F", file], { cwd: root })
         : run("bsdtar", ["-xPpf", file, "--numeric-owner"], { cwd: root });
-    const said = `${stdout}${stderr}`;
+    const said = Buffer.concat([stdout, stderr]).toString();
     if (status !== 0 || said !== "") return [`${by}: exit status ${status}, ${said}`];
     // GNU cpio does not know linked symlinks, leaves the times of directories and symlinks, and all of the directory that it
     // unpacks to; libarchive makes a file of a
@@ -67,7 +67,7 @@ export async function unpackedDifferences(archive: Uint8Array, tree: Tree, by: U
     const timeless = (node: SnapshotNode): boolean =>
       by === "cpio" ? node.kind === "directory" || node.kind === "symlink" : node.entry < 0;
     for (const [, node] of tree.entries()) if (node.kind === "symlink") node.mode = 0o777;
-    const found = takeSnapshot(await fromDirectory(root, { xattrs: "none" }));
+    const found = takeSnapshot(fromDirectory(root, { xattrs: "none" }));
     return await compareTreesFully(asCpioHolds(found, timeless), asCpioHolds(takeSnapshot(tree), timeless));
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -76,7 +76,7 @@ export async function unpackedDifferences(archive: Uint8Array, tree: Tree, by: U
 
 function unlinkSymlinks(tree: Tree): void {
   const seen = new Set<Node>();
-  for (const [path, node] of [...tree.entries()]) {
+  for (const [path, node] of tree.entries()) {
     if (node.kind !== "symlink") continue;
     if (seen.has(node)) replace(tree, path, { ...node } satisfies SymlinkNode);
     seen.add(node);
@@ -86,7 +86,7 @@ function unlinkSymlinks(tree: Tree): void {
 function socketsAsFiles(tree: Tree): void {
   const files = new Map<Node, Node>();
   const empty = { size: 0, read: () => {} };
-  for (const [path, node] of [...tree.entries()]) {
+  for (const [path, node] of tree.entries()) {
     if (node.kind !== "socket") continue;
     const file = files.get(node) ?? { ...node, kind: "file", content: empty };
     files.set(node, file);
