@@ -64,7 +64,10 @@ export async function readSources(
     replaceSymlinks: flags.replaceSymlinks,
     spoolDirectory: flags.spoolDir === undefined ? undefined : hostPath(flags.spoolDir),
     maxBytes: flags.maxBytes,
-    onWarning,
+    onWarning(warning) {
+      // A hint to do what is being done.
+      if (warning.code !== "sparse-host-file" || flags.holes !== "detect") onWarning(warning);
+    },
   };
   const tree = new Tree();
   for (const source of sources) await addSource(tree, source === "-" ? process.stdin : hostPath(source), options);
