@@ -102,7 +102,7 @@ export class Tree {
       return true;
     }
     const parent = this.#walk(names, path, "find");
-    return parent !== undefined && parent.children.delete(name);
+    return parent?.children.delete(name) ?? false;
   }
 
   /** Sets owner and group. Like the calls below it works on the node itself, a symlink included, and on all its names. */
