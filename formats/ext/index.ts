@@ -5,6 +5,8 @@ import { boundsOf } from "./limits.ts";
 import { extOptions } from "./options.ts";
 import { planExt } from "./plan.ts";
 import { profiles } from "./profiles.ts";
+import { openExt } from "./read/reader.ts";
+import { hasMagic } from "./read/superblock.ts";
 
 export { extOptions } from "./options.ts";
 
@@ -36,4 +38,6 @@ export const ext: Format<typeof extOptions> = {
   }),
   options: extOptions,
   plan: planExt,
+  recognises: hasMagic,
+  open: openExt,
 };

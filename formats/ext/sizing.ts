@@ -41,7 +41,7 @@ export interface Layout {
 }
 
 /** Blocks of a journal by the blocks of its file system, as mke2fs chooses (ext2fs_default_journal_size). */
-function defaultJournal(blocks: number): number {
+export function defaultJournal(blocks: number): number {
   const steps: readonly (readonly [below: number, journal: number])[] = [
     [2 ** 15, 1024],
     [2 ** 18, 4096],

@@ -118,6 +118,8 @@ export interface VolumeReader {
   locate(offset: number): Owned;
   /** The options that rebuild this image byte for byte, if it is one of ours; by API name. */
   buildOptions(): Readonly<Record<string, unknown>>;
+  /** Numbers of nodes that a build makes by itself, just as they stand here, such as an empty /lost+found. */
+  remade?(): readonly number[];
 }
 
 /** An opened image. */
@@ -168,6 +170,7 @@ export function makeVolume(reader: VolumeReader): Volume {
     usage: () => reader.usage(),
     locate: (offset) => reader.locate(offset),
     buildOptions: () => reader.buildOptions(),
+    remade: () => reader.remade?.() ?? [],
     lookup,
     stat,
     readdir: (path) => reader.children(expect(path, "directory").id),
