@@ -16,9 +16,10 @@ import {
   InodeFlags,
   ReservedInode,
 } from "./disk/inode.ts";
+import { writeExtentRoot } from "./extents.ts";
 import { type FileSystem, generationOf, inodeChecksumSeed, journalOwner, largeOwner, lostFoundOwner } from "./filesystem.ts";
+import { writeIndirectRoot } from "./indirect.ts";
 import { directoryLinks } from "./limits.ts";
-import { writeExtentRoot, writeIndirectRoot } from "./mapping.ts";
 import { SegmentKind } from "./placement.ts";
 import { resizeInodeBlocks, resizeInodeSize } from "./resize.ts";
 import { storedTime, timeExtra, timeLow } from "./times.ts";

@@ -1,12 +1,13 @@
 // What a file system of these features can hold, checked over the whole tree before anything is planned.
 
+import { denseIndirectBlocks, indirectReach } from "../../src/image/indirect.ts";
 import type { Violations } from "../../src/image/loss.ts";
 import type { Warning } from "../../src/image/plan.ts";
 import type { Time } from "../../src/tree/node.ts";
 import { pathOf, type Snapshot, type SnapshotNode } from "../../src/tree/snapshot.ts";
 import { MAJOR_MAX, MINOR_MAX } from "./devices.ts";
 import type { FeatureSet } from "./disk/features.ts";
-import { denseIndirectBlocks, indirectReach } from "./mapping.ts";
+import { pointersPerBlock } from "./indirect.ts";
 import type { ExtProfile } from "./profiles.ts";
 import { fitsTime, looksWrapped, timeRange } from "./times.ts";
 
@@ -42,10 +43,10 @@ function mappedFileSize(features: FeatureSet, blockSize: number): number {
   const countable = Math.floor(sectors / (blockSize / 512));
   // The largest dense file whose data and indirect blocks together can be counted.
   let low = 0;
-  let high = Math.min(indirectReach(blockSize), countable);
+  let high = Math.min(indirectReach(pointersPerBlock(blockSize)), countable);
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (middle + denseIndirectBlocks(middle, blockSize) <= countable) low = middle;
+    if (middle + denseIndirectBlocks(middle, pointersPerBlock(blockSize)) <= countable) low = middle;
     else high = middle - 1;
   }
   return low * blockSize;

@@ -1,8 +1,10 @@
 // Where everything that belongs to inodes lies: one ascending sweep over the blocks that metadata leaves free.
 // Because nothing is ever skipped, all blocks below the sweep's end are in use, and bitmaps need no memory.
 
+import type { BlockRange, MappedRun } from "../../src/image/ranges.ts";
+import { extentsOf, extentTreeBlocks } from "./extents.ts";
 import type { Geometry } from "./geometry.ts";
-import { type BlockRange, extentsOf, type MappedRun, type TreeLocation, treeBlockCount } from "./mapping.ts";
+import { indirectTreeBlocks } from "./indirect.ts";
 
 /** What a segment holds. */
 export const SegmentKind = {
@@ -15,6 +17,9 @@ export const SegmentKind = {
   /** The double indirect block of the resize inode; no owner. */
   resize: 3,
 } as const;
+
+/** Where block `index` of a file's own mapping tree lies in the image. */
+export type TreeLocation = (index: number) => number;
 
 /** One step of the sweep. */
 export interface Placer {
@@ -62,7 +67,8 @@ export class Placement implements Placer {
       for (let i = before; i < this.segments; i++) extents += extentsOf(this.count[i] as number); // i is in range
     }
     if (ranges.length > 0) {
-      const tree = treeBlockCount(ranges, extents, this.useExtents, this.geometry.frame.blockSize);
+      const { blockSize } = this.geometry.frame;
+      const tree = this.useExtents ? extentTreeBlocks(extents, blockSize) : indirectTreeBlocks(ranges, blockSize);
       if (tree > 0) this.#take(SegmentKind.tree, owner, 0, tree);
     }
     this.last[owner] = this.segments;

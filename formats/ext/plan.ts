@@ -3,7 +3,9 @@
 import { FsynthError } from "../../src/error.ts";
 import type { PlanContext } from "../../src/image/format.ts";
 import { Violations } from "../../src/image/loss.ts";
+import { checkOffset } from "../../src/image/merge.ts";
 import type { Plan, Summary } from "../../src/image/plan.ts";
+import { type BlockRange, dataRanges } from "../../src/image/ranges.ts";
 import { asUuid, formatUuid, parseUuid } from "../../src/image/seed.ts";
 import { entryName, pathOf, type Snapshot, type SnapshotNode } from "../../src/tree/snapshot.ts";
 import { DirectoryFull, type DirectoryStyle, type Entries, type LargeDirectory, planDirectory } from "./directory.ts";
@@ -22,11 +24,11 @@ import { makeFrame } from "./geometry.ts";
 import { countGroups } from "./groups.ts";
 import { isFastSymlink } from "./inodes.ts";
 import { boundsOf, checkLimits } from "./limits.ts";
-import { type BlockRange, dataRanges } from "./mapping.ts";
+
 import type { ExtOptions } from "./options.ts";
 import { type Placer, SegmentKind } from "./placement.ts";
 import { type ExtProfile, profiles } from "./profiles.ts";
-import { checkOffset, Regions } from "./regions.ts";
+import { Regions } from "./regions.ts";
 import { type Demand, type Layout, layOut, NeedsMetaGroups } from "./sizing.ts";
 import { inlineRoom, XattrPlanner } from "./xattrs.ts";
 

@@ -1,6 +1,6 @@
 // The image as ascending regions: the pieces of the groups' metadata and the segments of the placement, merged.
 
-import { FsynthError } from "../../src/error.ts";
+import { mergedRegions, type Spans } from "../../src/image/merge.ts";
 import { type BytesRegion, MAX_BYTES_REGION, type Region } from "../../src/image/region.ts";
 import { emptyContent } from "../../src/tree/content.ts";
 import { pathOf, type SnapshotNode } from "../../src/tree/snapshot.ts";
@@ -8,12 +8,13 @@ import { type DirectoryWriting, writeDirectory } from "./directory.ts";
 import { GroupFlags } from "./disk/group.ts";
 import { ReservedInode } from "./disk/inode.ts";
 import { SUPERBLOCK_OFFSET, Superblock } from "./disk/superblock.ts";
+import { writeExtentBlock } from "./extents.ts";
 import { blockChecksumSeed, type FileSystem, inodeChecksumSeed, journalOwner, lostFoundOwner } from "./filesystem.ts";
 import { groupStart, hasMetaDescriptors, hasSuperblock } from "./geometry.ts";
 import { descriptorTable, type GroupCounts, usedInodes, writeBlockBitmap, writeInodeBitmap } from "./groups.ts";
+import { indirectWriter } from "./indirect.ts";
 import { writeInode } from "./inodes.ts";
 import { writeJournalSuperblock } from "./journal.ts";
-import { indirectWriter, writeExtentBlock } from "./mapping.ts";
 import { SegmentKind } from "./placement.ts";
 import { writeReservedBlock, writeResizeRoot } from "./resize.ts";
 import { writeSuperblock } from "./superblock.ts";
@@ -43,50 +44,23 @@ export class Regions {
   }
 
   /** Ascending, without gaps, from the region that holds byte `from` to the end. */
-  *from(from: number): Generator<Region> {
+  from(from: number): Iterable<Region> {
     const { geometry, placement } = this.fs;
     const { blockSize } = geometry.frame;
-    const size = geometry.blocks * blockSize;
-    const block = Math.floor(from / blockSize);
-    let piece = firstEndingBehind(this.#pieces.length, block, (i) => {
-      const { start, count } = this.#pieces[i] as Piece; // i is in range
-      return start + count;
-    });
-    let segment = firstEndingBehind(
-      placement.segments,
-      block,
-      (i) => (placement.start[i] as number) + (placement.count[i] as number),
-    );
-    // Where the next region starts. A gap before the first thing found is a hole that starts where the thing before it ends.
-    let at = this.#startOf(piece, segment) * blockSize;
-    const behind = (regions: Iterable<Region>): Iterable<Region> => after(regions, from);
-    while (piece < this.#pieces.length || segment < placement.segments) {
-      const pieceStart = this.#pieces[piece]?.start ?? Number.POSITIVE_INFINITY;
-      const segmentStart = segment < placement.segments ? (placement.start[segment] as number) : Number.POSITIVE_INFINITY;
-      const start = Math.min(pieceStart, segmentStart) * blockSize;
-      if (start > at) yield* behind([{ kind: "hole", offset: at, length: start - at }]);
-      let count: number;
-      if (pieceStart < segmentStart) {
-        const next = this.#pieces[piece++] as Piece; // pieceStart is finite
-        count = next.count;
-        yield* behind(this.#piece(next));
-      } else {
-        count = placement.count[segment] as number;
-        yield* behind(this.#segment(segment++));
-      }
-      at = start + count * blockSize;
-    }
-    if (at < size) yield* behind([{ kind: "hole", offset: at, length: size - at }]);
-  }
-
-  /** End of what lies before the given piece and segment, in blocks. */
-  #startOf(piece: number, segment: number): number {
-    const { placement } = this.fs;
-    const before = this.#pieces[piece - 1];
-    const ends = before ? before.start + before.count : 0;
-    return segment === 0
-      ? ends
-      : Math.max(ends, (placement.start[segment - 1] as number) + (placement.count[segment - 1] as number));
+    // Indices stay within the lists whose counts are given.
+    const pieces: Spans = {
+      count: this.#pieces.length,
+      start: (i) => (this.#pieces[i] as Piece).start * blockSize,
+      length: (i) => (this.#pieces[i] as Piece).count * blockSize,
+      regions: (i) => this.#piece(this.#pieces[i] as Piece),
+    };
+    const segments: Spans = {
+      count: placement.segments,
+      start: (i) => (placement.start[i] as number) * blockSize,
+      length: (i) => (placement.count[i] as number) * blockSize,
+      regions: (i) => this.#segment(i),
+    };
+    return mergedRegions(pieces, segments, geometry.blocks * blockSize, from);
   }
 
   #bytes(block: number, count: number, fill: (target: Uint8Array) => void | Promise<void>): BytesRegion {
@@ -307,22 +281,6 @@ function eachBlock(target: Uint8Array, count: number, write: (index: number, blo
   for (let i = 0; i < count; i++) write(i, target.subarray(i * size, (i + 1) * size));
 }
 
-/** Leaves out the regions that end at or before byte `from`. */
-function* after(regions: Iterable<Region>, from: number): Generator<Region> {
-  for (const region of regions) if (region.offset + region.length > from) yield region;
-}
-
-function firstEndingBehind(length: number, block: number, endOf: (i: number) => number): number {
-  let low = 0;
-  let high = length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (endOf(middle) <= block) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /** All pieces, ascending. */
 function pieces(fs: FileSystem): Piece[] {
   const { geometry, features } = fs;
@@ -348,11 +306,4 @@ function pieces(fs: FileSystem): Piece[] {
     all.push({ kind: "inode-table", start: geometry.inodeTable[group] as number, count: tableBlocks, group, first: 0 });
   }
   return all.sort((a, b) => a.start - b.start);
-}
-
-/** Thrown by plans that are asked for bytes behind their end. */
-export function checkOffset(from: number, size: number): void {
-  if (!Number.isSafeInteger(from) || from < 0 || from > size) {
-    throw new FsynthError("usage", `regions from byte ${from} of an image of ${size} bytes`);
-  }
 }
