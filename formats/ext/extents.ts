@@ -5,7 +5,7 @@
 
 import { crc32c } from "../../src/bytes/crc.ts";
 import { viewOf } from "../../src/bytes/struct.ts";
-import type { MappedRun } from "../../src/image/ranges.ts";
+import type { MappedRun, TreeLocation } from "../../src/image/ranges.ts";
 import {
   EXTENT_ENTRY_SIZE,
   EXTENT_MAGIC,
@@ -15,7 +15,6 @@ import {
   MAX_EXTENT_BLOCKS,
   ROOT_EXTENTS,
 } from "./disk/extent.ts";
-import type { TreeLocation } from "./placement.ts";
 
 /** Entries of an extent block: the last 4 bytes are kept for the checksum, with or without metadata_csum. */
 function extentsPerBlock(blockSize: number): number {

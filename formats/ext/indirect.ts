@@ -4,8 +4,7 @@
 
 import { viewOf } from "../../src/bytes/struct.ts";
 import { DIRECT, eachPointer, eachRoot, indirectBlocks } from "../../src/image/indirect.ts";
-import { type BlockRange, type MappedRun, physicalOf } from "../../src/image/ranges.ts";
-import type { TreeLocation } from "./placement.ts";
+import { type BlockRange, type MappedRun, physicalOf, type TreeLocation } from "../../src/image/ranges.ts";
 
 /** Bytes of a pointer. */
 const POINTER = 4;

@@ -1,7 +1,7 @@
 // Where everything that belongs to inodes lies: one ascending sweep over the blocks that metadata leaves free.
 // Because nothing is ever skipped, all blocks below the sweep's end are in use, and bitmaps need no memory.
 
-import type { BlockRange, MappedRun } from "../../src/image/ranges.ts";
+import type { BlockRange, MappedRun, TreeLocation } from "../../src/image/ranges.ts";
 import { extentsOf, extentTreeBlocks } from "./extents.ts";
 import type { Geometry } from "./geometry.ts";
 import { indirectTreeBlocks } from "./indirect.ts";
@@ -17,9 +17,6 @@ export const SegmentKind = {
   /** The double indirect block of the resize inode; no owner. */
   resize: 3,
 } as const;
-
-/** Where block `index` of a file's own mapping tree lies in the image. */
-export type TreeLocation = (index: number) => number;
 
 /** One step of the sweep. */
 export interface Placer {

@@ -15,6 +15,9 @@ export interface MappedRun {
   readonly count: number;
 }
 
+/** Where block `index` of a file's own mapping tree (extent or indirect blocks) lies in the image. */
+export type TreeLocation = (index: number) => number;
+
 /** The blocks of a content that hold data; the rest are holes. */
 export function dataRanges(content: Content, blockSize: number): readonly BlockRange[] {
   if (content.size === 0) return [];
