@@ -7,6 +7,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { buildCpio, type CpioBuildOptions } from "../src/build.ts";
 import { FsynthError } from "../src/error.ts";
+import { MAX_BYTES_REGION } from "../src/image/region.ts";
 import { fromCpio } from "../src/sources/cpio.ts";
 import { type Content, sparseContent } from "../src/tree/content.ts";
 import { Tree } from "../src/tree/tree.ts";
@@ -137,6 +138,40 @@ describe("members", () => {
     // ".": 112, "a": 112 + 8, trailer: 124.
     expect(sizes).toEqual([356, 356, 356, 512, 4096, 2 ** 20]);
     expect(() => buildCpio(tree, { padding: 768 })).toThrow("option --padding is 768; expected none or a power of two");
+  });
+});
+
+describe("large archives", () => {
+  test("headers come in regions that a sink can hold, found from any byte", async () => {
+    const tree = new Tree();
+    for (let i = 0; i < 20_000; i++) tree.file(`/many/empty-${String(i).padStart(5, "0")}`, "");
+    for (let i = 0; i < 400; i++) tree.symlink(`/links/${i}`, "x".repeat(4095));
+    tree.file("/many/empty-10000", "not empty");
+    const image = buildCpio(tree);
+    const regions = [...image.plan.regions()];
+    expect(Math.max(...regions.map(({ length }) => length))).toBeLessThanOrEqual(MAX_BYTES_REGION);
+    expect(regions.filter(({ kind }) => kind === "content")).toHaveLength(1);
+    const bytes = await image.bytes();
+    expect(members(bytes)).toHaveLength(20_000 + 400 + 4);
+    for (const { offset, length } of regions) {
+      for (const at of [offset, offset + (length >> 1)]) {
+        const [first] = image.plan.regions(at);
+        expect(first).toMatchObject({ offset, length });
+        expect(Buffer.compare(await image.read(at, 200), bytes.subarray(at, at + 200))).toBe(0);
+      }
+    }
+  });
+
+  test("reach beyond 4 GiB, and any place is made without the rest", async () => {
+    const tree = new Tree();
+    for (let i = 0; i < 5; i++) tree.file(`/${i}`, { size: 2 ** 32 - 1, read: (at, target) => void target.fill(i + (at % 7)) });
+    const image = buildCpio(tree, { padding: "none" });
+    expect(image.size).toBe(112 + 5 * (112 + 2 ** 32) + 124);
+    const tail = await image.read(image.size - 124 - 112 - 2 ** 32, 300);
+    expect(Buffer.from(tail.subarray(0, 6)).toString()).toBe("070701");
+    expect(Buffer.from(tail.subarray(54, 62)).toString()).toBe("FFFFFFFF");
+    expect(tail[150]).toBe(4);
+    expect(members(await image.read(image.size - 124, 124)).map(({ name }) => name)).toEqual(["TRAILER!!!"]);
   });
 });
 
