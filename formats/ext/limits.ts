@@ -58,10 +58,9 @@ export function checkLimits(snapshot: Snapshot, bounds: Bounds, violations: Viol
   let firstWrapped = "";
   snapshot.nodes.forEach((node, index) => {
     const path = (): string => pathOf(snapshot, index);
-    checkTimes(node, snapshot.time, bounds, path, violations);
-    if (bounds.longTimes && [node.atime, node.mtime, node.ctime, node.btime].some(looksWrapped)) {
-      if (wrapped++ === 0) firstWrapped = path();
-    }
+    const times = timesOf(node, bounds.longTimes);
+    checkTimes(times, snapshot.time, bounds.longTimes, path, violations);
+    if (bounds.longTimes && times.some(([, time]) => looksWrapped(time)) && wrapped++ === 0) firstWrapped = path();
     const { content, target } = node;
     if (content && content.size > bounds.fileSize) {
       violations.refuse(path(), `has ${content.size} bytes; ${bounds.fileSize} is the most of a file here`);
@@ -92,18 +91,34 @@ export function checkLimits(snapshot: Snapshot, bounds: Bounds, violations: Viol
   ];
 }
 
-function checkTimes(node: SnapshotNode, own: Time, bounds: Bounds, path: () => string, violations: Violations): void {
+/** The times of a node that an inode keeps, by name; one of them where all are the same, as most sources have it. */
+function timesOf(node: SnapshotNode, long: boolean): readonly (readonly [name: string, time: Time])[] {
+  const { mtime, atime, ctime, btime } = node;
+  if (mtime === atime && mtime === ctime && mtime === btime) return [["mtime", mtime]];
   // A 128-byte inode has no field for the birth time: leaving it out is no loss.
-  const kept = bounds.longTimes ? (["mtime", "atime", "ctime", "btime"] as const) : (["mtime", "atime", "ctime"] as const);
-  for (const which of kept) {
-    const time = node[which];
+  const kept = [
+    ["mtime", mtime],
+    ["atime", atime],
+    ["ctime", ctime],
+  ] as const;
+  return long ? [...kept, ["btime", btime]] : kept;
+}
+
+function checkTimes(
+  times: ReturnType<typeof timesOf>,
+  own: Time,
+  long: boolean,
+  path: () => string,
+  violations: Violations,
+): void {
+  for (const [name, time] of times) {
     // Nobody asked for the image's own time in particular; where it does not fit, fields hold 0.
-    if (time !== own && !fitsTime(time, bounds.longTimes)) {
+    if (time !== own && !fitsTime(time, long)) {
       violations.lose(
         "times",
         "times",
         path(),
-        `${which} is ${time.sec} seconds after 1970; times here reach from ${timeRange(bounds.longTimes)}`,
+        `${name} is ${time.sec} seconds after 1970; times here reach from ${timeRange(long)}`,
       );
       return;
     }

@@ -15,8 +15,14 @@ export class Canonical {
 
   number(value: number): void {
     if (this.#used + 8 > this.#buffer.length) this.#flush();
-    this.#view.setInt32(this.#used, (value % 0x1_0000_0000) | 0, true);
-    this.#view.setInt32(this.#used + 4, Math.floor(value / 0x1_0000_0000), true);
+    if (value === (value | 0)) {
+      // Nearly all numbers, and without a division.
+      this.#view.setInt32(this.#used, value, true);
+      this.#view.setInt32(this.#used + 4, value >> 31, true);
+    } else {
+      this.#view.setInt32(this.#used, (value % 0x1_0000_0000) | 0, true);
+      this.#view.setInt32(this.#used + 4, Math.floor(value / 0x1_0000_0000), true);
+    }
     this.#used += 8;
   }
 
