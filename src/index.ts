@@ -19,8 +19,20 @@ export type { Image, Progress, WriteOptions, WriteToOptions, Written } from "./i
 export type { Option } from "./image/options.ts";
 export type { Plan, Summary, Warning } from "./image/plan.ts";
 export type { BytesRegion, ContentRegion, HoleRegion, Region } from "./image/region.ts";
+export type {
+  ImageBytes,
+  Inspection,
+  Owned,
+  Problem,
+  UsedRun,
+  Volume,
+  VolumeEntry,
+  VolumeNode,
+  VolumeReader,
+} from "./image/volume.ts";
 export { addCpio, type CpioOptions, type CpioSource, fromCpio } from "./sources/cpio.ts";
 export { addDirectory, type DirectoryOptions, fromDirectory } from "./sources/directory.ts";
+export { addImage, fromImage, type ImageOptions, type ImageSource, type OpenOptions, openImage } from "./sources/image.ts";
 export { addSource, type Source, type SourceOptions } from "./sources/source.ts";
 export { addTar, fromTar, type TarOptions, type TarSource } from "./sources/tar.ts";
 export { fromTarStream, type TarStreamEntry, type TarStreamHeader } from "./sources/tar-stream.ts";

@@ -9,24 +9,25 @@ import { readTreeText } from "../tree/tree-text.ts";
 import { addCpioInput, type CpioOptions, startsCpio } from "./cpio.ts";
 import { addDirectory, type DirectoryOptions } from "./directory.ts";
 import { hostFileContent } from "./host-file.ts";
+import { addImage, addImageInput, type ImageOptions } from "./image.ts";
 import { type ByteSource, closeInput, type Input, openInput } from "./input.ts";
 import { HEAD, kindOf, otherName } from "./recognise.ts";
 import { addTarInput, byteLimit, type TarOptions } from "./tar.ts";
 import { unpacked } from "./unpack.ts";
 
-/** A directory, a tar archive, a cpio archive (or several in one file) or a tree.txt, all but the first plain or compressed by gzip or zstd: a path, bytes or a stream. */
+/** A directory, a tar archive, a cpio archive (or several in one file), a tree.txt or an image, all but the first plain or compressed by gzip or zstd: a path, bytes or a stream. */
 export type Source = ByteSource;
 
 /** How sources are read; what does not concern a kind of source is left alone by it. */
-export type SourceOptions = DirectoryOptions & TarOptions & CpioOptions;
+export type SourceOptions = DirectoryOptions & TarOptions & CpioOptions & ImageOptions;
 
 const ACCEPTED =
-  "a source is a directory, a tar or cpio archive or a tree.txt, all but the first also compressed by gzip or zstd";
+  "a source is a directory, a tar or cpio archive, a tree.txt or an image, all but the first also compressed by gzip or zstd";
 
 /**
  * Lays a source of any kind over `tree`.
  *
- * Throws `unsupported` for what is recognised but not read yet, `source` for what is not recognised, and whatever the
+ * Throws `unsupported` for what is recognised but cannot be read, `source` for what is not recognised, and whatever the
  * reader of the kind throws. When it throws, the tree may hold a part of the source.
  */
 export async function addSource(tree: Tree, source: Source, options: SourceOptions = {}): Promise<void> {
@@ -35,6 +36,15 @@ export async function addSource(tree: Tree, source: Source, options: SourceOptio
     return;
   }
   const input = openInput(source);
+  // A device with an image can be read anywhere, not only once from its front.
+  if (typeof source === "string" && host.files.stat(source)?.kind === "block-device") {
+    const kind = kindOf(await input.head(HEAD.all));
+    if (kind === "ext" || kind === "ffs") {
+      await closeInput(input);
+      await addImage(tree, source, options);
+      return;
+    }
+  }
   const folder = typeof source === "string" ? source.slice(0, source.lastIndexOf("/") + 1) : "";
   let plain: Input | undefined;
   try {
@@ -65,8 +75,8 @@ async function addPlain(tree: Tree, input: Input, folder: string, options: Sourc
       const found = kind === "empty" ? "it is empty" : `found ${otherName(head) ?? "something else"}`;
       throw new FsynthError("source", `${input.label}: ${found}; ${ACCEPTED}`);
     } else {
-      const name = { ext: "an ext2, ext3 or ext4 image", ffs: "an FFS image" }[kind];
-      throw new FsynthError("unsupported", `${input.label}: this is ${name}, which cannot be read as a source yet; ${ACCEPTED}`);
+      handedOver = true;
+      await addImageInput(tree, input, options);
     }
   } finally {
     if (!handedOver) await closeInput(input);
