@@ -121,7 +121,7 @@ describe.skipIf(!tools)("images that judges refused", () => {
       expect(log).toMatch(/Total journal blocks: +1024/);
       // s_journal_uuid names an external journal, and s_journal_dev its device: both 0 for one of its own.
       const superblock = await image.read(1024, 1024);
-      expect([...superblock.subarray(0xd0, 0xe0), ...superblock.subarray(0xe4, 0xe8)]).toEqual(new Array(20).fill(0));
+      expect([...superblock.subarray(0xd0, 0xe0), ...superblock.subarray(0xe4, 0xe8)]).toEqual([...new Uint8Array(20)]);
       expect(debugfs(`${folder}/image`, ["logdump"])[0]?.toString()).toMatch(/block 0, transaction 1/);
     });
   });

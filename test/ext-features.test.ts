@@ -141,7 +141,7 @@ test("the superblock's copies of ext2-netbsd are the primary but for their group
     expect(Buffer.compare(copy, primary)).toBe(0);
   }
   // Revision 1, no feature in any word.
-  expect([...primary.subarray(0x4c, 0x50), ...primary.subarray(0x5c, 0x68)]).toEqual([1, 0, 0, 0, ...new Array(12).fill(0)]);
+  expect([...primary.subarray(0x4c, 0x50), ...primary.subarray(0x5c, 0x68)]).toEqual([1, 0, 0, 0, ...new Uint8Array(12)]);
 });
 
 function message(features: string, profile: ExtProfileName = "ext4", more: ExtBuildOptions = {}): string {

@@ -63,7 +63,7 @@ function accepted(name: string, option: Option, input: unknown, format: string):
     return option.accept(input);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const found = typeof input === "string" ? `"${input}"` : typeof input === "object" ? JSON.stringify(input) : String(input);
+    const found = typeof input === "object" || typeof input === "string" ? JSON.stringify(input) : `${input as number}`;
     throw new FsynthError("usage", `option ${flagOf(name)} is ${found}; expected ${error.message}`, { format, option: name });
   }
 }
