@@ -8,7 +8,10 @@ type Command = (args: readonly string[]) => Promise<number>;
 
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   build: async () => (await import("./build.ts")).buildCommand,
+  ls: async () => (await import("./ls.ts")).lsCommand,
+  cat: async () => (await import("./cat.ts")).catCommand,
   hash: async () => (await import("./hash.ts")).hashCommand,
+  inspect: async () => (await import("./inspect.ts")).inspectCommand,
   formats: async () => (await import("./formats.ts")).formatsCommand,
 };
 
@@ -17,8 +20,11 @@ const HELP = `Usage: fsynth COMMAND [options]
 Makes file system images in-process: no root, no mkfs, no mount; the same tree gives the same bytes everywhere.
 
 Commands:
-  build -f FORMAT -o OUT SOURCE...   turns directories and archives into an image
+  build -f FORMAT -o OUT SOURCE...   turns directories, archives and images into an image
+  ls [-l] IMAGE [PATH]               lists what an image holds
+  cat IMAGE PATH...                  writes files in an image to standard output
   hash [--tree] SOURCE|IMAGE...      digests of files, or of trees with all they hold
+  inspect IMAGE                      what an image is, and what takes its space
   formats                            what each format can hold
 
 Examples:

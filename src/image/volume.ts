@@ -124,8 +124,8 @@ export interface VolumeReader {
 
 /** An opened image. */
 export interface Volume extends VolumeReader {
-  /** The node at `path`: the parents' symlinks are followed inside the volume, the last name's is not. Undefined when nothing is there. */
-  lookup(path: string): VolumeNode | undefined;
+  /** The node at `path`: the parents' symlinks are followed inside the volume, the last name's only with `follow`. Undefined when nothing is there. */
+  lookup(path: string, follow?: boolean): VolumeNode | undefined;
   /** The node at `path`. Throws `source` when nothing is there. */
   stat(path: string): VolumeNode;
   /** Entries of the directory at `path`, in the order of the disk. */
@@ -141,7 +141,7 @@ const MAX_SYMLINKS = 40;
 
 /** Adds paths to a reader. */
 export function makeVolume(reader: VolumeReader): Volume {
-  const lookup = (path: string): VolumeNode | undefined => find(reader, path);
+  const lookup = (path: string, follow = false): VolumeNode | undefined => find(reader, path, follow);
   const stat = (path: string): VolumeNode => {
     const node = lookup(path);
     if (!node) throw new FsynthError("source", `${quoteName(path)}: nothing is there`, { path, format: reader.format });
@@ -187,7 +187,7 @@ export function makeVolume(reader: VolumeReader): Volume {
   return volume;
 }
 
-function find(reader: VolumeReader, path: string): VolumeNode | undefined {
+function find(reader: VolumeReader, path: string, follow: boolean): VolumeNode | undefined {
   const stack: number[] = [];
   let at = reader.node(reader.root);
   const todo = splitPath(path).reverse();
@@ -202,7 +202,7 @@ function find(reader: VolumeReader, path: string): VolumeNode | undefined {
     const entry = reader.children(at.id).find((child) => child.name === name);
     if (!entry) return undefined;
     const next = reader.node(entry.id);
-    if (next.kind === "symlink" && todo.length > 0) {
+    if (next.kind === "symlink" && (follow || todo.length > 0)) {
       if (++links > MAX_SYMLINKS) {
         throw new FsynthError(
           "source",

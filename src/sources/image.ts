@@ -18,11 +18,13 @@ export type ImageSource = ByteSource;
 /** How an image is opened. */
 export type OpenOptions = SpoolOptions;
 
-export interface ImageOptions extends OpenOptions, OverlayRules {
+export interface ImageOptions extends OpenOptions {
   /** Keeps a /lost+found that a build makes again anyway: empty, and as fsynth writes it. Default false. */
   readonly keepLostFound?: boolean | undefined;
   /** Globs of what stays out; one without a slash matches names at any depth. */
   readonly exclude?: readonly string[] | undefined;
+  /** A directory laid over a symlink replaces it instead of merging with the directory that it leads to. Default false. */
+  readonly replaceSymlinks?: boolean | undefined;
   /** Called for what the user should know. */
   readonly onWarning?: ((warning: Warning) => void) | undefined;
 }
