@@ -8,14 +8,25 @@ import { FileType, GOOD_OLD_INODE_SIZE, I_BLOCK, I_BLOCK_SIZE, Inode, InodeFlags
 import type { Descriptors } from "./descriptors.ts";
 import type { Disk } from "./disk.ts";
 import { hex, type Report } from "./fault.ts";
+import type { Super } from "./superblock.ts";
+
+/** Kinds by the upper four bits of i_mode. */
+const KINDS: readonly (Kind | undefined)[] = Array.from(
+  { length: 16 },
+  (_, type) => (Object.keys(FileType) as Kind[]).find((kind) => FileType[kind] >> 12 === type), // the table's own names
+);
+
+/** What an inode's bytes are taken from. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
 
 /** An inode, taken apart. */
-export interface InodeRecord {
+export class InodeRecord {
   readonly number: number;
   /** Bytes from the start of the image. */
   readonly offset: number;
-  /** All of it; nobody changes them. */
-  readonly bytes: Uint8Array;
   /** All 16 bits. */
   readonly mode: number;
   /** Undefined for a type that no file has, and for an inode that is not in use. */
@@ -37,15 +48,86 @@ export interface InodeRecord {
   readonly ctime: Time;
   readonly btime: Time | undefined;
   readonly project: number;
-  /** i_extra_isize; 0 in inodes of 128 bytes. */
+  /** i_extra_isize; 0 in inodes of 128 bytes, and where it cannot be. */
   readonly extraSize: number;
   /** Start value of the checksums of its blocks. */
   readonly checksumSeed: number;
+  readonly #piece: Piece;
+  readonly #at: number;
+  readonly #length: number;
+
+  /** Takes the inode at byte `at` of `piece` apart. */
+  constructor(sb: Super, number: number, offset: number, piece: Piece, at: number) {
+    const { view } = piece;
+    const f = Inode.f;
+    this.#piece = piece;
+    this.#at = at;
+    this.#length = sb.inodeSize;
+    this.number = number;
+    this.offset = offset;
+    this.mode = f.i_mode.get(view, at);
+    this.kind = KINDS[this.mode >> 12];
+    this.flags = f.i_flags.get(view, at);
+    this.generation = f.i_generation.get(view, at);
+    const extra = sb.inodeSize > GOOD_OLD_INODE_SIZE && this.mode !== 0 ? f.i_extra_isize.get(view, at) : 0;
+    this.extraSize = extra > sb.inodeSize - GOOD_OLD_INODE_SIZE || extra % 4 !== 0 ? 0 : extra;
+    const end = GOOD_OLD_INODE_SIZE + this.extraSize;
+    const low = (field: Field, more: Field): number => field.get(view, at) + more.get(view, at) * 0x1_0000;
+    this.uid = low(f.i_uid, f.l_i_uid_high);
+    this.gid = low(f.i_gid, f.l_i_gid_high);
+    // The upper half of a directory's size counts under large_dir only; elsewhere it was an ACL's block once.
+    const sizeHigh = this.kind === "file" || sb.features.has("large_dir") ? f.i_size_high.get(view, at) : 0;
+    this.size = f.i_size.get(view, at) + sizeHigh * 2 ** 32;
+    this.links = f.i_links_count.get(view, at);
+    const huge = sb.features.has("huge_file");
+    const sectors = f.i_blocks.get(view, at) + (huge ? f.l_i_blocks_hi.get(view, at) * 2 ** 32 : 0);
+    this.allocated = sectors * (huge && (this.flags & InodeFlags.HUGE_FILE) !== 0 ? sb.blockSize : 512);
+    this.fileAcl = f.i_file_acl.get(view, at) + (sb.features.has("64bit") ? f.l_i_file_acl_high.get(view, at) * 2 ** 32 : 0);
+    this.dtime = f.i_dtime.get(view, at);
+    const time = (base: Field, more: Field): Time => timeOf(base.get(view, at), more.offset + 4 <= end ? more.get(view, at) : 0);
+    // Times are often one and the same: then one object is enough.
+    const mtime = time(f.i_mtime, f.i_mtime_extra);
+    const shared = (other: Time): Time => (other.sec === mtime.sec && other.nsec === mtime.nsec ? mtime : other);
+    this.mtime = mtime;
+    this.atime = shared(time(f.i_atime, f.i_atime_extra));
+    this.ctime = shared(time(f.i_ctime, f.i_ctime_extra));
+    this.btime = f.i_crtime.offset + 4 <= end ? shared(time(f.i_crtime, f.i_crtime_extra)) : undefined;
+    this.project = f.i_projid.offset + 4 <= end ? f.i_projid.get(view, at) : 0;
+    this.checksumSeed = crc32cLe32(crc32cLe32(sb.checksumSeed, number), this.generation);
+  }
+
+  /** All of it; nobody changes them. */
+  get bytes(): Uint8Array {
+    return this.#piece.bytes.subarray(this.#at, this.#at + this.#length);
+  }
+
+  /** i_extra_isize as it is stored. */
+  get storedExtraSize(): number {
+    return this.#length > GOOD_OLD_INODE_SIZE ? Inode.f.i_extra_isize.get(this.#piece.view, this.#at) : 0;
+  }
+
+  /** The checksum that is stored, and what it has to be: 16 bits, or 32 where the inode has room. */
+  checksums(): { readonly stored: number; readonly sum: number; readonly bytes: 2 | 4 } {
+    const { bytes, view } = this.#piece;
+    const at = this.#at;
+    const f = Inode.f;
+    const low = f.l_i_checksum_lo.offset;
+    const high = f.i_checksum_hi.offset;
+    let sum = crc32c(this.checksumSeed, bytes, at, at + low);
+    sum = crc32c(sum, ZEROS);
+    const long = this.storedExtraSize >= 4;
+    if (long) {
+      sum = crc32c(sum, bytes, at + low + 2, at + high);
+      sum = crc32c(sum, ZEROS);
+      sum = crc32c(sum, bytes, at + high + 2, at + this.#length);
+    } else sum = crc32c(sum, bytes, at + low + 2, at + this.#length);
+    const stored = f.l_i_checksum_lo.get(view, at) + (long ? f.i_checksum_hi.get(view, at) * 0x1_0000 : 0);
+    return { stored, sum: long ? sum : sum & 0xffff, bytes: long ? 4 : 2 };
+  }
 }
 
-const KIND_OF: Readonly<Record<number, Kind>> = Object.fromEntries(
-  Object.entries(FileType).map(([kind, type]) => [type, kind as Kind]), // the table's own names
-);
+/** What a checksum's own field counts as. */
+const ZEROS = new Uint8Array(2);
 
 /** i_block of an inode. */
 export function blockArea(inode: InodeRecord): Uint8Array {
@@ -59,15 +141,15 @@ const PIECES = 32;
 /** The inodes of an image. */
 export class Inodes {
   /** By piece of the image; the first was used longest ago. */
-  readonly #pieces = new Map<number, Uint8Array>();
-  readonly #scratch: Uint8Array;
+  readonly #pieces = new Map<number, Piece>();
+  #lastIndex = -1;
+  #last: Piece | undefined;
+  #lastRead: InodeRecord | undefined;
 
   constructor(
     readonly disk: Disk,
     readonly descriptors: Descriptors,
-  ) {
-    this.#scratch = new Uint8Array(disk.superblock.inodeSize);
-  }
+  ) {}
 
   /** Where inode `number` lies: bytes from the start of the image. Undefined, reported, for a number that is none. */
   locate(number: number, report: Report): number | undefined {
@@ -91,102 +173,58 @@ export class Inodes {
 
   /** Inode `number` whatever it is, unused ones too. Its checksum is verified, unless it is all zeros. */
   read(number: number, report: Report): InodeRecord | undefined {
+    // What is asked of one inode is often asked in a row.
+    if (this.#lastRead?.number === number) return this.#lastRead;
     const offset = this.locate(number, report);
     if (offset === undefined) return undefined;
-    const bytes = this.#bytes(offset);
-    const inode = this.#parse(number, offset, bytes, report);
-    if (this.disk.superblock.checksums) this.#verify(inode, report);
+    const index = Math.floor(offset / PIECE);
+    const inode = new InodeRecord(this.disk.superblock, number, offset, this.#piece(index), offset - index * PIECE);
+    this.#check(inode, report);
+    this.#lastRead = inode;
     return inode;
   }
 
-  #bytes(offset: number): Uint8Array {
-    const { inodeSize } = this.disk.superblock;
-    const index = Math.floor(offset / PIECE);
+  #piece(index: number): Piece {
+    if (this.#last && this.#lastIndex === index) return this.#last;
     let piece = this.#pieces.get(index);
     if (piece) this.#pieces.delete(index);
     else {
-      piece = new Uint8Array(Math.min(PIECE, this.disk.size - index * PIECE));
-      this.disk.readAt(index * PIECE, piece);
+      const bytes = new Uint8Array(Math.min(PIECE, this.disk.size - index * PIECE));
+      this.disk.readAt(index * PIECE, bytes);
+      piece = { bytes, view: viewOf(bytes) };
       const oldest = this.#pieces.size >= PIECES ? this.#pieces.keys().next().value : undefined;
       if (oldest !== undefined) this.#pieces.delete(oldest);
     }
     this.#pieces.set(index, piece);
-    return piece.subarray(offset - index * PIECE, offset - index * PIECE + inodeSize);
+    this.#lastIndex = index;
+    this.#last = piece;
+    return piece;
   }
 
-  #parse(number: number, offset: number, bytes: Uint8Array, report: Report): InodeRecord {
+  #check(inode: InodeRecord, report: Report): void {
     const { superblock: sb } = this.disk;
-    const view = viewOf(bytes);
-    const f = Inode.f;
-    const mode = f.i_mode.get(view, 0);
-    const flags = f.i_flags.get(view, 0);
-    const generation = f.i_generation.get(view, 0);
-    const kind = mode === 0 ? undefined : KIND_OF[mode & 0xf000];
-    let extraSize = 0;
-    if (sb.inodeSize > GOOD_OLD_INODE_SIZE && mode !== 0) {
-      extraSize = f.i_extra_isize.get(view, 0);
-      if (extraSize > sb.inodeSize - GOOD_OLD_INODE_SIZE || extraSize % 4 !== 0) {
-        report({
-          code: "inode-extra-size",
-          place: `inode ${number}`,
-          found: `i_extra_isize is ${extraSize}`,
-          expected: `a multiple of 4 up to ${sb.inodeSize - GOOD_OLD_INODE_SIZE}`,
-          where: { record: "inode", index: number, offset: offset + f.i_extra_isize.offset },
-        });
-        extraSize = 0;
-      }
+    const { number, offset } = inode;
+    const wrong = (code: string, field: Field, found: string, expected: string): void =>
+      report({
+        code,
+        place: `inode ${number}`,
+        found,
+        expected,
+        where: { record: "inode", index: number, offset: offset + field.offset },
+      });
+    if (inode.mode !== 0 && inode.storedExtraSize !== inode.extraSize) {
+      const most = sb.inodeSize - GOOD_OLD_INODE_SIZE;
+      wrong(
+        "inode-extra-size",
+        Inode.f.i_extra_isize,
+        `i_extra_isize is ${inode.storedExtraSize}`,
+        `a multiple of 4 up to ${most}`,
+      );
     }
-    const has = (field: Field): boolean => field.offset + field.size <= GOOD_OLD_INODE_SIZE + extraSize;
-    const time = (low: Field, extra: Field): Time => timeOf(low.get(view, 0), has(extra) ? extra.get(view, 0) : 0);
-    const sectors = f.i_blocks.get(view, 0) + (sb.features.has("huge_file") ? f.l_i_blocks_hi.get(view, 0) * 2 ** 32 : 0);
-    // The upper half of a directory's size counts under large_dir only; elsewhere it was an ACL's block once.
-    const sizeHigh = kind === "file" || sb.features.has("large_dir") ? f.i_size_high.get(view, 0) : 0;
-    return {
-      number,
-      offset,
-      bytes,
-      mode,
-      kind,
-      uid: f.i_uid.get(view, 0) + f.l_i_uid_high.get(view, 0) * 0x1_0000,
-      gid: f.i_gid.get(view, 0) + f.l_i_gid_high.get(view, 0) * 0x1_0000,
-      size: f.i_size.get(view, 0) + sizeHigh * 2 ** 32,
-      links: f.i_links_count.get(view, 0),
-      allocated: sectors * ((flags & InodeFlags.HUGE_FILE) !== 0 && sb.features.has("huge_file") ? sb.blockSize : 512),
-      flags,
-      generation,
-      fileAcl: f.i_file_acl.get(view, 0) + (sb.features.has("64bit") ? f.l_i_file_acl_high.get(view, 0) * 2 ** 32 : 0),
-      dtime: f.i_dtime.get(view, 0),
-      atime: time(f.i_atime, f.i_atime_extra),
-      mtime: time(f.i_mtime, f.i_mtime_extra),
-      ctime: time(f.i_ctime, f.i_ctime_extra),
-      btime: has(f.i_crtime) ? time(f.i_crtime, f.i_crtime_extra) : undefined,
-      project: has(f.i_projid) ? f.i_projid.get(view, 0) : 0,
-      extraSize,
-      checksumSeed: crc32cLe32(crc32cLe32(sb.checksumSeed, number), generation),
-    };
-  }
-
-  #verify(inode: InodeRecord, report: Report): void {
-    const { bytes, offset, number } = inode;
-    if (inode.mode === 0 && inode.links === 0 && bytes.every((byte) => byte === 0)) return;
-    const f = Inode.f;
-    const view = viewOf(bytes);
-    const scratch = this.#scratch;
-    scratch.set(bytes);
-    scratch.fill(0, f.l_i_checksum_lo.offset, f.l_i_checksum_lo.offset + 2);
-    const long = bytes.length > GOOD_OLD_INODE_SIZE && f.i_extra_isize.get(view, 0) >= 4;
-    if (long) scratch.fill(0, f.i_checksum_hi.offset, f.i_checksum_hi.offset + 2);
-    const stored = f.l_i_checksum_lo.get(view, 0) + (long ? f.i_checksum_hi.get(view, 0) * 0x1_0000 : 0);
-    const full = crc32c(inode.checksumSeed, scratch);
-    const sum = long ? full : full & 0xffff;
-    if (sum === stored) return;
-    report({
-      code: "inode-checksum",
-      place: `inode ${number}`,
-      found: `its checksum is ${hex(stored, long ? 4 : 2)}`,
-      expected: hex(sum, long ? 4 : 2),
-      where: { record: "inode", index: number, offset: offset + f.l_i_checksum_lo.offset },
-    });
+    if (!sb.checksums) return;
+    const { stored, sum, bytes } = inode.checksums();
+    if (stored === sum || (inode.mode === 0 && inode.links === 0 && inode.bytes.every((byte) => byte === 0))) return;
+    wrong("inode-checksum", Inode.f.l_i_checksum_lo, `its checksum is ${hex(stored, bytes)}`, hex(sum, bytes));
   }
 }
 

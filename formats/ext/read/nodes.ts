@@ -37,6 +37,9 @@ const FLAG_NAMES: readonly (readonly [bit: number, name: string])[] = [
   [InodeFlags.CASEFOLD, "casefold"],
 ];
 
+/** All of them; the others are about how the inode is stored. */
+const SHOWN = FLAG_NAMES.reduce((all, [bit]) => all | bit, 0);
+
 /** Longest target of a symlink (PATH_MAX without the NUL). */
 const TARGET_MAX = 4095;
 
@@ -225,10 +228,10 @@ function encrypted(inode: InodeRecord, what: string): FsynthError {
 }
 
 function flagNamesOf(flags: number, project: number): readonly string[] {
-  if (flags === 0 && project === 0) return NO_FLAGS;
+  if ((flags & SHOWN) === 0 && project === 0) return NO_FLAGS;
   const names = FLAG_NAMES.flatMap(([bit, name]) => ((flags & bit) !== 0 ? [name] : []));
   if (project !== 0) names.push(`project-${project}`);
-  return names.length > 0 ? names : NO_FLAGS;
+  return names;
 }
 
 const NO_FLAGS: readonly string[] = Object.freeze([]);
