@@ -25,6 +25,7 @@ import { humanSummary, jsonSummary } from "./summary.ts";
 interface BuildFlags {
   readonly format?: string;
   readonly output?: string;
+  readonly optionsFrom?: string;
   readonly compress?: "none" | "gzip" | "zstd";
   readonly fsync?: true;
   readonly force?: true;
@@ -37,8 +38,8 @@ interface BuildFlags {
 }
 
 const EXAMPLES = `
-SOURCE is a directory, a tar or cpio (plain, .gz, .zst), a tree.txt or - for one of them on standard input; what it is shows in its
-content, not in its name. Later sources are laid over earlier ones. In paths, \\xNN stands for a byte.
+SOURCE is a directory, a tar, cpio or image (plain, .gz, .zst), a tree.txt or - for one of them on standard input; what it is shows in
+its content, not in its name. Later sources are laid over earlier ones. In paths, \\xNN stands for a byte.
 
 Examples:
   fsynth build -f ext4 -o root.ext4 rootfs/                         a directory, as large as it must be
@@ -47,6 +48,8 @@ Examples:
   fsynth build -f cpio -o initrd.cpio.gz initramfs/                 an initramfs
   docker export NAME | fsynth build -f ext4 -o - - | sha256sum      through pipes
   fsynth build -f ext4 --owner 0:0 --mtime 0 -o root.ext4 rootfs/   everything root's, all times 1970
+  fsynth build -f ext2 -o root.ext2 root.ext4                       another format
+  fsynth build --options-from old.ext4 -o new.ext4 rootfs/          as large as another image, its UUID, its features
 
 The same sources and options give the same bytes, always. UUIDs derive from the metadata of the tree (not from what is in
 the files: --uuid content takes that in, too) and from the options. SOURCE_DATE_EPOCH is the default of --clamp-mtime.
@@ -64,10 +67,14 @@ export async function buildCommand(args: readonly string[]): Promise<number> {
   if (!(await parse(command, args))) return 0;
 
   const flags = command.opts<BuildFlags>();
-  const { format, profile } = chosenFormat(flags.format);
+  const like = flags.optionsFrom === undefined ? undefined : await optionsOf(flags.optionsFrom);
+  if (like && flags.format !== undefined && flags.format !== like.format) {
+    throw usage(`-f ${flags.format} does not go with --options-from an image of ${like.format}`, "format");
+  }
+  const { format, profile } = chosenFormat(flags.format ?? like?.format);
   const given = readGiven();
   checkGiven(given, formats, format, profile);
-  const { seeded, inputs } = optionInputs(given, format);
+  const { seeded, inputs } = optionInputs(given, format, like?.options);
   loadFiles(inputs, format);
   // What can be refused is refused before the sources are read.
   resolveOptions({ ...treeOptions, ...format.options }, inputs, profile);
@@ -100,6 +107,7 @@ function addBuildFlags(command: Command): void {
   const flags = [
     new Option("-f, --format <FORMAT>", `One of ${names.join(", ")}.`),
     new Option("-o, --output <OUT>", "The image; - is standard output. Ending in .gz or .zst, it is compressed."),
+    new Option("--options-from <IMAGE>", "Format and options of that image, as far as they are not given here."),
     new Option("--compress <none|gzip|zstd>", "Default: by the ending of OUT.").choices(["none", "gzip", "zstd"]),
     new Option("--dry-run", "Plans the image and tells about it; writes nothing."),
     new Option("--fsync", "Ends only when the image is safe on the disk."),
@@ -136,13 +144,29 @@ function chosenFormat(profile: string | undefined): { readonly format: Format; r
   return { format, profile };
 }
 
-/** What the flags of the tables come to: `--uuid content` is a seed, and SOURCE_DATE_EPOCH a clamp. */
-function optionInputs(given: Given, format: Format): { readonly seeded: boolean; readonly inputs: Record<string, unknown> } {
-  const inputs: Record<string, unknown> = Object.fromEntries(given);
+/** What another image was built with. */
+async function optionsOf(
+  path: string,
+): Promise<{ readonly format: string; readonly options: Readonly<Record<string, unknown>> }> {
+  const { openImage } = await import("../sources/image.ts");
+  const volume = await openImage(hostPath(path));
+  return { format: volume.format, options: volume.buildOptions() };
+}
+
+/**
+ * What the flags of the tables come to, before the options `like` another image's: `--uuid content` is a seed, and
+ * SOURCE_DATE_EPOCH a clamp, unless that image says what its time is.
+ */
+function optionInputs(
+  given: Given,
+  format: Format,
+  like: Readonly<Record<string, unknown>> | undefined,
+): { readonly seeded: boolean; readonly inputs: Record<string, unknown> } {
+  const inputs: Record<string, unknown> = { ...like, ...Object.fromEntries(given) };
   const seeded = Object.hasOwn(format.options, "uuid") && inputs.uuid === "content";
   if (seeded) delete inputs.uuid;
   const epoch = process.env.SOURCE_DATE_EPOCH;
-  if (epoch !== undefined && inputs.clampMtime === undefined) {
+  if (epoch !== undefined && like === undefined && inputs.clampMtime === undefined) {
     if (!/^\d{1,15}$/.test(epoch)) throw usage(`SOURCE_DATE_EPOCH is "${epoch}"; expected whole seconds since 1970-01-01 UTC`);
     inputs.clampMtime = epoch;
   }
