@@ -4,6 +4,7 @@ import type { Format } from "../src/image/format.ts";
 import { cpio } from "./cpio/index.ts";
 import { ext } from "./ext/index.ts";
 import { ffs } from "./ffs/index.ts";
+import { tar } from "./tar/index.ts";
 
 /** Every format that fsynth writes. */
-export const formats: readonly Format[] = [ext, ffs, cpio];
+export const formats: readonly Format[] = [ext, ffs, cpio, tar];

@@ -4,6 +4,7 @@ import { host } from "#host";
 import { cpio, type cpioOptions } from "../formats/cpio/index.ts";
 import { ext, type extOptions } from "../formats/ext/index.ts";
 import { ffs, type ffsOptions } from "../formats/ffs/index.ts";
+import { tar, type tarOptions } from "../formats/tar/index.ts";
 import { FsynthError } from "./error.ts";
 import type { Format } from "./image/format.ts";
 import type { Image } from "./image/image.ts";
@@ -104,6 +105,24 @@ export type CpioBuildOptions = BuildOptions<typeof cpioOptions>;
  */
 export function buildCpio(tree: Tree, options: CpioBuildOptions = {}): Image {
   return buildImage(cpio, "cpio", tree, options);
+}
+
+/** Options of {@link buildTar}. */
+export type TarBuildOptions = BuildOptions<typeof tarOptions>;
+
+/**
+ * Plans a tar archive: ustar headers where they suffice, pax records for the rest (nanoseconds, xattrs, holes, long names).
+ *
+ * @example
+ * ```ts
+ * import { buildTar, fromImage } from "fsynth";
+ * await buildTar(await fromImage("root.ext4")).writeTo("root.tar.zst");
+ * ```
+ *
+ * Throws what {@link buildImage} throws.
+ */
+export function buildTar(tree: Tree, options: TarBuildOptions = {}): Image {
+  return buildImage(tar, "tar", tree, options);
 }
 
 /** Options of {@link buildFfs}. */

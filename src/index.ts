@@ -9,9 +9,11 @@ export {
   buildExt4,
   buildFfs,
   buildImage,
+  buildTar,
   type CpioBuildOptions,
   type ExtBuildOptions,
   type FfsBuildOptions,
+  type TarBuildOptions,
 } from "./build.ts";
 export { type ErrorCode, type ErrorPlace, FsynthError } from "./error.ts";
 export type { Capabilities, Format, OptionInputs, OptionTable, OptionValues, PlanContext, Profile } from "./image/format.ts";

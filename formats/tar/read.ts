@@ -11,14 +11,12 @@ import type { Time } from "../../src/tree/node.ts";
 import { type IdOf, ownerIds } from "./acl.ts";
 import { blockSum, checksumOf, signedChecksumOf } from "./checksum.ts";
 import type { TarEntry, TarKind } from "./entry.ts";
+import { MAX_EXTENSION } from "./limits.ts";
 import { readDecimal, readNumber } from "./number.ts";
 import { emptyRecords, knownKey, type PaxRecords, parsePax, parsePaxTime } from "./pax.ts";
 import { BLOCK, oldgnu, sparseExtension, star, TYPE, ustar } from "./records.ts";
 import { addOldGnuPairs, checkedExtents, MapReader, parseMapRecord } from "./sparse.ts";
 import { xattrsOf } from "./xattr.ts";
-
-/** Longest extended header or long name that is read: they are kept in memory. */
-const MAX_EXTENSION = 64 * 1024 * 1024;
 
 const MAX_ID = 0xffff_ffff;
 

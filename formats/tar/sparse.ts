@@ -4,11 +4,9 @@
 
 import { decodeName } from "../../src/bytes/names.ts";
 import type { Extent } from "../../src/tree/content.ts";
+import { MAX_EXTENTS } from "./limits.ts";
 import { readNumber } from "./number.ts";
 import type { Fail } from "./pax.ts";
-
-/** Longest map that is read; it is kept in memory, and a compressed one can claim any length. */
-const MAX_EXTENTS = 4_194_304;
 
 const PAIR = 24;
 

@@ -1,0 +1,20 @@
+// The options of tar beside those of every format.
+
+import { choice, integer, type OptionTable, type OptionValues, toggle } from "../../../src/image/options.ts";
+
+export const tarOptions = {
+  rootEntry: toggle(true, "Writes the root directory itself, as the entry `.` (in tar: `./`)."),
+  blockingFactor: integer(
+    20,
+    { min: 1, max: 32_768 },
+    "N",
+    "The archive is padded to a multiple of N blocks of 512 bytes, as by the option -b of tar.",
+  ),
+  times: choice(
+    ["all", "mtime"],
+    "all",
+    "Which times are written where they are not the mtime: also atime, ctime and birth time, or none of these.",
+  ),
+} satisfies OptionTable;
+
+export type TarBuildValues = OptionValues<typeof tarOptions>;
