@@ -1,9 +1,13 @@
-// What an ext image of ours can give back of a tree.
+// Reading of ext images: what an image of ours can give back of a tree, and what judges see where fsynth reads.
 
+import { fromImage } from "../../src/sources/image.ts";
 import type { Content, Extent } from "../../src/tree/content.ts";
-import type { Snapshot } from "../../src/tree/snapshot.ts";
-import { takeSnapshot } from "../../src/tree/snapshot.ts";
+import { type Snapshot, takeSnapshot } from "../../src/tree/snapshot.ts";
 import type { Tree } from "../../src/tree/tree.ts";
+import { debugfsManifest } from "./debugfs.ts";
+import type { Judges } from "./ext.ts";
+import { differences, expectedManifest, extentsByPath } from "./manifest.ts";
+import { mountManifest } from "./mount.ts";
 
 /** The snapshot of `tree` as an image of these sizes holds it: holes in whole blocks; small inodes have seconds and no birth time. */
 export function asExtHolds(tree: Tree, blockSize: number, inodeSize: number): Snapshot {
@@ -30,4 +34,29 @@ function inBlocks(content: Content, blockSize: number): Content {
     else extents.push({ offset: from, length: to - from });
   }
   return { size: content.size, extents, read: (offset, target) => content.read(offset, target) };
+}
+
+/**
+ * How what fsynth reads of the image at `path` differs from what the judges see in it. `between` is done when all is read and
+ * before the judges look.
+ */
+export async function judgeReading(
+  path: string,
+  judges: Judges,
+  inodeSize = 256,
+  between: () => Promise<void> = async () => {},
+): Promise<string[]> {
+  const snapshot = takeSnapshot(await fromImage(path, { keepLostFound: true }));
+  const precision = { extra: inodeSize > 128 };
+  const extents = extentsByPath(snapshot);
+  const read = await expectedManifest(snapshot, precision);
+  const complaints: string[] = [];
+  await between();
+  if (judges.tools) {
+    complaints.push(...differences(await debugfsManifest(path, precision, extents), read).map((line) => `debugfs: ${line}`));
+  }
+  if (judges.kernel) {
+    complaints.push(...differences(await mountManifest(path, precision, extents), read).map((line) => `kernel: ${line}`));
+  }
+  return complaints;
 }
