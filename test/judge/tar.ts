@@ -18,8 +18,8 @@ export const tarLimits: TreeLimits = {
   maxTarget: 4095,
   maxMajor: 0xfff,
   maxMinor: 0xfffff,
-  minTime: -(2 ** 31),
-  maxTime: 2 ** 34 - 2 ** 31 - 1,
+  minTime: 1 - 2 ** 31,
+  maxTime: 2 ** 34 - 2 ** 31 - 2,
   maxFile: 1 << 24,
   maxCrowd: 20,
 };
@@ -67,6 +67,27 @@ export function needUnpackers(): boolean {
   return need("tar", "bsdtar", "getfattr") && needRoot();
 }
 
+/**
+ * Makes modes and ACLs agree, as they do on a disk: an access ACL decides the permission bits, and one of three entries is no
+ * more than these.
+ */
+export function settleAcls(tree: Tree): Tree {
+  for (const [, node] of [...tree.entries(), ["/", tree.root] as const]) {
+    const acl = node.xattrs?.get("system.posix_acl_access");
+    if (!acl) continue;
+    const view = new DataView(acl.buffer, acl.byteOffset, acl.byteLength);
+    const rows = Array.from({ length: (acl.length - 4) / 8 }, (_, i) => ({
+      tag: view.getUint16(4 + i * 8, true),
+      bits: view.getUint16(6 + i * 8, true),
+    }));
+    const bits = (tag: number): number => rows.find((row) => row.tag === tag)?.bits ?? 0;
+    const group = rows.length > 3 ? 0x10 : 0x04;
+    node.mode = (node.mode & 0o7000) | (bits(0x01) << 6) | (bits(group) << 3) | bits(0x20);
+    if (rows.length === 3) node.xattrs = new Map([...(node.xattrs ?? [])].filter(([name]) => name !== "system.posix_acl_access"));
+  }
+  return tree;
+}
+
 /** Unpacks `archive` and compares; what is known of an unpacker is taken into account (notes in the code). */
 export async function unpackedDifferences(archive: Uint8Array, tree: Tree, by: Unpacker): Promise<(Difference | string)[]> {
   const folder = mkdtempSync(join(tmpdir(), "fsynth-untar-"));
@@ -98,5 +119,5 @@ export async function unpackedDifferences(archive: Uint8Array, tree: Tree, by: U
 function asBsdtarDoes(node: SnapshotNode): Partial<SnapshotNode> {
   const { mtime } = node;
   const xattrs = node.xattrs.filter(({ name }) => !/[=%]|posix_acl/.test(Buffer.from(name).toString("latin1")));
-  return { xattrs, mtime: node.entry < 0 || mtime.sec < 0 ? { sec: 0, nsec: 0 } : mtime };
+  return { xattrs, mtime: node.entry < 0 || mtime.sec <= 0 ? { sec: 0, nsec: 0 } : mtime };
 }

@@ -1,6 +1,5 @@
 // One member on its way into the archive: which pax records it needs, and all that stands in front of its data.
 
-import { decodeName } from "../../../src/bytes/names.ts";
 import type { Kind, Time } from "../../../src/tree/node.ts";
 import type { SnapshotNode } from "../../../src/tree/snapshot.ts";
 import { formatTime } from "../../../src/tree/time.ts";
@@ -107,8 +106,9 @@ function recordsOf(member: Member): readonly PaxRecord[] {
   const longPath = !(sparse && !linkTo) && splitPoint(path) < 0;
   const longLink = link !== undefined && link.length > LINK_SIZE;
   const sparsePath = sparse !== undefined && linkTo === undefined;
-  if (((longPath || sparsePath) && !isUtf8(path)) || (longLink && !isUtf8(link))) {
-    // Otherwise names in records are UTF-8, which readers may turn into the character set of whoever reads them.
+  if (((longPath || sparsePath) && !isAscii(path)) || (longLink && !isAscii(link))) {
+    // Names are bytes. Without this they are UTF-8, which libarchive normalises (to NFC) and turns into the character set of
+    // whoever reads it. GNU tar, which takes bytes anyway, says that it does not know the word.
     add("hdrcharset", text("BINARY"));
   }
   if (longPath) add("path", path);
@@ -141,9 +141,8 @@ function recordsOf(member: Member): readonly PaxRecord[] {
   return records ?? NO_RECORDS;
 }
 
-/** Bytes that are not UTF-8 are spelled as lone surrogates. */
-function isUtf8(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte < 0x80) || !/[\udc80-\udcff]/u.test(decodeName(bytes));
+function isAscii(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte < 0x80);
 }
 
 const XATTR = text("SCHILY.xattr.");
