@@ -18,7 +18,8 @@ import { runOk } from "./judge/need.ts";
 
 const able = needUnpackers();
 const seed = runSeed();
-const RUNS = 200;
+/** Many more where there is time (npm run test:all). */
+const RUNS = process.env.FSYNTH_TEST === "all" ? 250 : 40;
 const recipes = recipeArbitrary(cpioLimits, 24);
 
 /** Every way of writing that changes what an unpacker sees. */
