@@ -5,6 +5,8 @@ import { boundsOf, LINKS_MAX, TARGET_MAX } from "./limits.ts";
 import { ffsOptions } from "./options.ts";
 import { planFfs } from "./plan.ts";
 import { profiles } from "./profiles.ts";
+import { openFfs } from "./read/reader.ts";
+import { hasMagic } from "./read/superblock.ts";
 
 export { ffsOptions } from "./options.ts";
 
@@ -32,4 +34,6 @@ export const ffs: Format<typeof ffsOptions> = {
   })),
   options: ffsOptions,
   plan: planFfs,
+  recognises: hasMagic,
+  open: openFfs,
 };
