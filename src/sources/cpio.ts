@@ -2,6 +2,7 @@
 // (spooled). Like Linux it takes several archives in one file, each compressed on its own or not at all.
 
 import { variantOf } from "../../formats/cpio/header.ts";
+import { CpioLayer } from "../../formats/cpio/layer.ts";
 import { readMembers } from "../../formats/cpio/read.ts";
 import { decodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
@@ -9,7 +10,6 @@ import type { Warning } from "../image/plan.ts";
 import { Tree } from "../tree/tree.ts";
 import { FileBytes, type LookedAt, memoryBytes, piecesFrom, spooledBytes } from "./archive-bytes.ts";
 import { decompressPart, frontOf, type PartCompression } from "./compressed-part.ts";
-import { CpioLayer } from "./cpio-layer.ts";
 import { type ByteSource, closeInput, type Input, openInput } from "./input.ts";
 import { compressionOf, HEAD } from "./recognise.ts";
 import { ContentSpool } from "./spool.ts";

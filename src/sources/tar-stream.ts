@@ -5,6 +5,7 @@
 
 import { ownerIds } from "../../formats/tar/acl.ts";
 import type { TarEntry, TarKind } from "../../formats/tar/entry.ts";
+import { TarLayer } from "../../formats/tar/layer.ts";
 import { readDecimal } from "../../formats/tar/number.ts";
 import { parsePaxTime } from "../../formats/tar/pax.ts";
 import { xattrsOf } from "../../formats/tar/xattr.ts";
@@ -15,7 +16,6 @@ import type { Time } from "../tree/node.ts";
 import { Tree } from "../tree/tree.ts";
 import { ContentSpool } from "./spool.ts";
 import { byteLimit, type TarOptions } from "./tar.ts";
-import { TarLayer } from "./tar-layer.ts";
 
 /** What is used of the headers of tar-stream. */
 export interface TarStreamHeader {

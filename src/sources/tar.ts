@@ -2,6 +2,7 @@
 // streams and compressed archives (content is spooled).
 
 import type { TarEntry } from "../../formats/tar/entry.ts";
+import { TarLayer } from "../../formats/tar/layer.ts";
 import { TarReader } from "../../formats/tar/read.ts";
 import { FsynthError } from "../error.ts";
 import type { Warning } from "../image/plan.ts";
@@ -18,7 +19,6 @@ import {
   type StreamInput,
 } from "./input.ts";
 import { ContentSpool } from "./spool.ts";
-import { TarLayer } from "./tar-layer.ts";
 import { unpacked } from "./unpack.ts";
 
 /** A tar archive, plain or compressed by gzip or zstd: a path, bytes, or a stream of bytes (Node streams too). */

@@ -1,15 +1,15 @@
 // Entries of a tar archive, laid over a tree.
 
-import { aclXattr } from "../../formats/tar/acl.ts";
-import type { TarEntry } from "../../formats/tar/entry.ts";
-import { decodeName, quoteName } from "../bytes/names.ts";
-import { FsynthError } from "../error.ts";
-import { type Content, emptyContent, sparseContent } from "../tree/content.ts";
-import { excludeFilter, type PathFilter } from "../tree/exclude.ts";
-import { checkXattrName } from "../tree/metadata.ts";
-import type { Node } from "../tree/node.ts";
-import { splitPath } from "../tree/path.ts";
-import { type OverlayRules, Tree } from "../tree/tree.ts";
+import { decodeName, quoteName } from "../../src/bytes/names.ts";
+import { FsynthError } from "../../src/error.ts";
+import { type Content, emptyContent, sparseContent } from "../../src/tree/content.ts";
+import { excludeFilter, type PathFilter } from "../../src/tree/exclude.ts";
+import { checkXattrName } from "../../src/tree/metadata.ts";
+import type { Node } from "../../src/tree/node.ts";
+import { splitPath } from "../../src/tree/path.ts";
+import { type OverlayRules, Tree } from "../../src/tree/tree.ts";
+import { aclXattr } from "./acl.ts";
+import type { TarEntry } from "./entry.ts";
 
 export interface LayerOptions {
   /** As {@link OverlayRules} has it. */
@@ -55,10 +55,19 @@ export class TarLayer {
     }
   }
 
-  /** To be called behind the last entry: gives the ACLs that name someone the numbers that the tree's own /etc/passwd and /etc/group have. */
-  async finish(): Promise<void> {
+  /**
+   * To be called behind the last entry: gives the ACLs that name someone the numbers that the tree's own /etc/passwd and
+   * /etc/group have. A promise only where these must be waited for.
+   */
+  finish(): void | Promise<void> {
     if (this.#named.length === 0) return;
-    const ids = { user: await idsOf(this.#tree, "/etc/passwd"), group: await idsOf(this.#tree, "/etc/group") };
+    const files = { user: textOf(this.#tree, "/etc/passwd"), group: textOf(this.#tree, "/etc/group") };
+    if (files.user instanceof Uint8Array && files.group instanceof Uint8Array) this.#settle(files.user, files.group);
+    else return Promise.all([files.user, files.group]).then(([user, group]) => this.#settle(user, group));
+  }
+
+  #settle(passwd: Uint8Array, groups: Uint8Array): void {
+    const ids = { user: idsOf(passwd), group: idsOf(groups) };
     for (const { entry, xattrs } of this.#named) {
       for (const { which, text, idOf } of entry.namedAcls) {
         const fail = (sentence: string): never => {
@@ -115,13 +124,18 @@ export class TarLayer {
 /** The largest passwd or group file that is read. */
 const MAX_IDS = 16 * 1024 * 1024;
 
-/** The numbers by name of a file in the form of passwd(5) and group(5), which agree in name and number. */
-async function idsOf(tree: Tree, path: string): Promise<Map<string, number>> {
-  const ids = new Map<string, number>();
+/** The bytes of such a file; none where there is none. */
+function textOf(tree: Tree, path: string): Uint8Array | Promise<Uint8Array> {
   const node = tree.lookup(path);
-  if (node?.kind !== "file" || node.content.size > MAX_IDS) return ids;
+  if (node?.kind !== "file" || node.content.size > MAX_IDS) return new Uint8Array(0);
   const bytes = new Uint8Array(node.content.size);
-  await node.content.read(0, bytes);
+  const pending = node.content.read(0, bytes);
+  return pending ? pending.then(() => bytes) : bytes;
+}
+
+/** The numbers by name of a file in the form of passwd(5) and group(5), which agree in name and number. */
+function idsOf(bytes: Uint8Array): Map<string, number> {
+  const ids = new Map<string, number>();
   for (const line of decodeName(bytes).split("\n")) {
     const [name, , id] = line.split(":");
     if (name && id && /^\d{1,10}$/.test(id)) ids.set(name, Number(id));

@@ -1,14 +1,14 @@
 // Members of cpio archives, laid over a tree.
 
-import type { CpioMember } from "../../formats/cpio/member.ts";
-import { quoteName } from "../bytes/names.ts";
-import { FsynthError } from "../error.ts";
-import type { Warning } from "../image/plan.ts";
-import { type Content, emptyContent } from "../tree/content.ts";
-import { excludeFilter, type PathFilter } from "../tree/exclude.ts";
-import type { FileNode, Node } from "../tree/node.ts";
-import { splitPath } from "../tree/path.ts";
-import type { OverlayRules, Tree } from "../tree/tree.ts";
+import { quoteName } from "../../src/bytes/names.ts";
+import { FsynthError } from "../../src/error.ts";
+import type { Warning } from "../../src/image/plan.ts";
+import { type Content, emptyContent } from "../../src/tree/content.ts";
+import { excludeFilter, type PathFilter } from "../../src/tree/exclude.ts";
+import type { FileNode, Node } from "../../src/tree/node.ts";
+import { splitPath } from "../../src/tree/path.ts";
+import type { OverlayRules, Tree } from "../../src/tree/tree.ts";
+import type { CpioMember } from "./member.ts";
 
 export interface CpioLayerOptions extends OverlayRules {
   /** Globs of what stays out. */
