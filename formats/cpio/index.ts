@@ -2,6 +2,7 @@
 
 import type { Format } from "../../src/image/format.ts";
 import { FIELD_MAX, PATH_MAX, TARGET_MAX } from "./limits.ts";
+import { checkCpio, openCpio, recognisesCpio } from "./open.ts";
 import { cpioOptions } from "./options.ts";
 import { planCpio } from "./plan.ts";
 
@@ -34,4 +35,7 @@ export const cpio: Format<typeof cpioOptions> = {
   ],
   options: cpioOptions,
   plan: planCpio,
+  recognises: recognisesCpio,
+  open: openCpio,
+  check: checkCpio,
 };

@@ -2,6 +2,7 @@
 
 import type { Format } from "../../src/image/format.ts";
 import { MAX_FILE } from "./limits.ts";
+import { checkTar, openTar, recognisesTar } from "./open.ts";
 import { planTar } from "./plan.ts";
 import { tarOptions } from "./write/options.ts";
 
@@ -35,4 +36,7 @@ export const tar: Format<typeof tarOptions> = {
   ],
   options: tarOptions,
   plan: planTar,
+  recognises: recognisesTar,
+  open: openTar,
+  check: checkTar,
 };

@@ -3,10 +3,14 @@
 
 import { variantOf } from "../../formats/cpio/header.ts";
 import { CpioLayer } from "../../formats/cpio/layer.ts";
+import { recognisesCpio } from "../../formats/cpio/open.ts";
 import { readMembers } from "../../formats/cpio/read.ts";
 import { decodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import type { Warning } from "../image/plan.ts";
+import { treeVolume } from "../image/tree-volume.ts";
+import type { ImageBytes, UsedRun, VolumeReader } from "../image/volume.ts";
+import { Window } from "../image/window.ts";
 import { Tree } from "../tree/tree.ts";
 import { FileBytes, type LookedAt, memoryBytes, piecesFrom, spooledBytes } from "./archive-bytes.ts";
 import { decompressPart, frontOf, type PartCompression } from "./compressed-part.ts";
@@ -79,6 +83,38 @@ export async function startsCpio(input: Input): Promise<boolean> {
   return variantOf(how === undefined ? await input.head(6) : await frontOf(input, how, 6)) !== undefined;
 }
 
+/** The volume of cpio archives of which some are compressed, as in an initramfs; undefined for everything else. */
+export async function openCompressedParts(
+  image: ImageBytes,
+  label: string,
+  options: CpioOptions,
+): Promise<VolumeReader | undefined> {
+  if (!recognisesCpio(image)) return undefined;
+  const window = new Window(image.size, (offset, target) => image.readAt(offset, target));
+  const tree = new Tree();
+  const reading = new CpioReading(tree, label, options);
+  await reading.read({
+    size: image.size,
+    view: (offset, length) => window.view(offset, length),
+    content: (start, size) => ({ size, read: (offset, target) => image.readAt(start + offset, target) }),
+  });
+  const { compressed } = reading;
+  if (compressed.length === 0) return undefined;
+  const runs: UsedRun[] = [];
+  let at = 0;
+  const add = (to: number, use: string): void => {
+    if (to > at) runs.push({ offset: at, length: to - at, use });
+    at = to;
+  };
+  for (const { offset, end } of compressed) {
+    add(offset, "archive");
+    add(end, "compressed archive");
+  }
+  add(image.size, "archive");
+  const facts = { "compressed archives": compressed.length };
+  return treeVolume(tree, { format: "cpio", size: image.size, births: false, runs, facts, buildOptions: {} });
+}
+
 /** Tells whether content refers to the file. */
 async function readFile(reading: CpioReading, bytes: FileBytes): Promise<boolean> {
   let keep = false;
@@ -102,6 +138,8 @@ class CpioReading {
   #spooled = 0;
   /** Members and trailers seen. */
   #seen = 0;
+  /** Where the compressed archives are. */
+  readonly compressed: { readonly offset: number; readonly end: number }[] = [];
 
   constructor(
     tree: Tree,
@@ -116,7 +154,9 @@ class CpioReading {
   /** Reads all parts of a file: archives, zeros, compressed archives. */
   async read(bytes: LookedAt): Promise<void> {
     for (let at = this.#members(bytes, 0, this.label); at < bytes.size; at = this.#members(bytes, at, this.label)) {
+      const offset = at;
       at = await this.#compressed(bytes, at);
+      this.compressed.push({ offset, end: at });
     }
     if (this.#seen === 0) {
       const what = bytes.size === 0 ? "it is empty" : `its ${bytes.size} bytes are zeros`;

@@ -8,6 +8,7 @@ import { makeVolume, type Volume } from "../image/volume.ts";
 import { excludeFilter } from "../tree/exclude.ts";
 import type { Node, Xattrs } from "../tree/node.ts";
 import { type OverlayRules, Tree } from "../tree/tree.ts";
+import { openCompressedParts } from "./cpio.ts";
 import { inputBytes, type OpenedBytes, openImageBytes, type SpoolOptions } from "./image-bytes.ts";
 import type { ByteSource, Input } from "./input.ts";
 import { HEAD, otherName } from "./recognise.ts";
@@ -45,7 +46,11 @@ export interface ImageOptions extends OpenOptions {
  * ```
  */
 export async function openImage(source: ImageSource, options: OpenOptions = {}): Promise<Volume> {
-  return openBytes(await openImageBytes(source, options), typeof source === "string" ? source : "the image");
+  const opened = await openImageBytes(source, options);
+  const label = typeof source === "string" ? source : "the image";
+  // What is compressed inside takes more than looking at the bytes.
+  const initramfs = await openCompressedParts(opened.image, label, options);
+  return initramfs ? makeVolume(initramfs) : openBytes(opened, label);
 }
 
 /**

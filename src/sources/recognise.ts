@@ -1,8 +1,7 @@
 // What a source is, told from its first bytes and never from its name.
 
-import { blockSum, checksumOf, signedChecksumOf } from "../../formats/tar/checksum.ts";
-import { readNumber } from "../../formats/tar/number.ts";
-import { BLOCK, ustar } from "../../formats/tar/records.ts";
+import { isTarHead } from "../../formats/tar/open.ts";
+import { BLOCK } from "../../formats/tar/records.ts";
 import { viewOf } from "../bytes/struct.ts";
 import { isTreeText } from "../tree/tree-text.ts";
 
@@ -34,7 +33,7 @@ export function kindOf(head: Uint8Array): SourceKind | undefined {
   if (head.length === 0) return "empty";
   if (isTreeText(head)) return "tree.txt";
   if (isCpio(head)) return "cpio";
-  if (isTar(head)) return "tar";
+  if (isTarHead(head)) return "tar";
   // ext: s_magic of the superblock at 1024. FFS: fs_magic of the superblock at 8192 or 65536, in either byte order.
   if (at16le(head, 1024 + 0x38) === 0xef53) return "ext";
   if (isFfs(head, 8192) || isFfs(head, 65_536)) return "ffs";
@@ -55,17 +54,6 @@ export function otherName(head: Uint8Array): string | undefined {
   if (String.fromCharCode(...head.subarray(32_769, 32_774)) === "CD001") return "an ISO 9660 image";
   if (at16le(head, 510) === 0xaa55) return "a disk with a boot sector";
   return undefined;
-}
-
-function isTar(head: Uint8Array): boolean {
-  if (head.length < BLOCK) return false;
-  const sum = blockSum(viewOf(head), 0);
-  const checksum = checksumOf(head, 0, sum);
-  const { offset, size } = ustar.f.chksum;
-  const found = readNumber(head, offset, size);
-  if (sum !== 0 && (found === checksum || found === signedChecksumOf(head, 0, checksum))) return true;
-  // Damaged, but still a tar: the reader says what is wrong.
-  return String.fromCharCode(...head.subarray(257, 262)) === "ustar";
 }
 
 function isCpio(head: Uint8Array): boolean {
