@@ -1,6 +1,7 @@
 // ext2, ext3 and ext4 as one format with several profiles.
 
 import type { Format } from "../../src/image/format.ts";
+import { checkExt } from "./check/check.ts";
 import { boundsOf } from "./limits.ts";
 import { extOptions } from "./options.ts";
 import { planExt } from "./plan.ts";
@@ -40,4 +41,5 @@ export const ext: Format<typeof extOptions> = {
   plan: planExt,
   recognises: hasMagic,
   open: openExt,
+  check: checkExt,
 };
