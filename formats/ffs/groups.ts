@@ -150,10 +150,11 @@ export function writeGroup(fs: FileSystem, rests: Rests, counts: Counts, group: 
     f.cg_old_btotoff.set(view, 0, places.btot);
     f.cg_old_boff.set(view, 0, places.b);
   } else {
+    f.cg_time.set(view, 0, time.sec);
     f.cg_niblk.set(view, 0, ipg);
     f.cg_initediblk.set(view, 0, initialisedInodes(fs, group));
   }
-  f.cg_time.set(view, 0, time.sec);
+
   setBits(target.subarray(places.inodes), 0, usedInodes(fs, group));
   const map = target.subarray(places.fragments, places.fragments + Math.ceil(fpg / 8));
   markFree(fs, rests, group, map);

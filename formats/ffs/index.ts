@@ -1,6 +1,7 @@
 // BSD's Fast File System: UFS1 and UFS2, in both byte orders, as one format with several profiles.
 
 import type { Format } from "../../src/image/format.ts";
+import { checkFfs } from "./check/check.ts";
 import { boundsOf, LINKS_MAX, TARGET_MAX } from "./limits.ts";
 import { ffsOptions } from "./options.ts";
 import { planFfs } from "./plan.ts";
@@ -36,4 +37,5 @@ export const ffs: Format<typeof ffsOptions> = {
   plan: planFfs,
   recognises: hasMagic,
   open: openFfs,
+  check: checkFfs,
 };
