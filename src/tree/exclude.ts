@@ -1,4 +1,4 @@
-// Globs that keep parts of a tree out.
+// Globs over the paths of a tree.
 
 import { compile } from "./glob.ts";
 
@@ -6,17 +6,24 @@ import { compile } from "./glob.ts";
 export type PathFilter = (path: string) => boolean;
 
 /**
- * The filter of `--exclude` globs. A glob with a slash other than at its end is anchored at the root; one without
- * matches names at any depth. `*` and `?` stop at slashes, `**` does not, dots are nothing special. What an excluded
- * directory holds is excluded with it, since nobody looks below it; `/dir/**` empties a directory and keeps it.
+ * The filter of `--exclude` globs, as {@link pathFilter} reads them, but that `/dir/**` empties a directory and keeps it. What
+ * an excluded directory holds is excluded with it, since nobody looks below it.
  */
 export function excludeFilter(globs: readonly string[]): PathFilter {
+  return pathFilter(globs.map((glob) => glob.replace(/\/\*\*\/*$/, "/**/*")));
+}
+
+/**
+ * Tells which paths match one of `globs`. A glob with a slash other than at its end is anchored at the root; one without
+ * matches names at any depth. `*` and `?` stop at slashes, `**` does not (`/dir/**` is `/dir` with all below it), dots are
+ * nothing special.
+ */
+export function pathFilter(globs: readonly string[]): PathFilter {
   const anchored: ((path: string) => boolean)[] = [];
   const names: ((name: string) => boolean)[] = [];
   for (const given of globs) {
     const glob = given.replace(/\/+$/, "");
-    // What lies in a directory, not the directory itself; picomatch would take both.
-    if (glob.includes("/")) anchored.push(compile(glob.replace(/^(\.?\/)+/, "").replace(/\/\*\*$/, "/**/*")));
+    if (glob.includes("/")) anchored.push(compile(glob.replace(/^(\.?\/)+/, "")));
     else names.push(compile(glob));
   }
   return (path) => {

@@ -4,7 +4,7 @@
 import { decodeName, encodeName, quoteName, unescapeName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import { bytesContent, type Content, type Extent, emptyContent, sparseContent } from "./content.ts";
-import { excludeFilter } from "./exclude.ts";
+import { pathFilter } from "./exclude.ts";
 import { checkXattrName, type MetadataInput } from "./metadata.ts";
 import { imageTime, type Kind, type Node, type Time } from "./node.ts";
 import { parseTime } from "./time.ts";
@@ -279,7 +279,7 @@ function parseExtent(text: string): Extent {
 /** Changes metadata of all that is there and matches. */
 function set(tree: Tree, word: string | undefined, line: Line): void {
   const glob = unescapeName(word ?? refuse("set without a glob; expected set GLOB KEY=VALUE…"));
-  const matches = glob === "/" ? (path: string) => path === "/" : excludeFilter([glob]);
+  const matches = glob === "/" ? (path: string) => path === "/" : pathFilter([glob]);
   const kind = line.kind;
   if (kind !== undefined && !Object.values(KIND_WORDS).includes(kind)) {
     refuse(`the kind is ${kind}, expected ${Object.values(KIND_WORDS).join(", ")}`);
