@@ -11,6 +11,7 @@ import { fromCpio } from "../src/sources/cpio.ts";
 import { fromDirectory } from "../src/sources/directory.ts";
 import { compareTreesFully } from "../src/tree/compare.ts";
 import { takeSnapshot } from "../src/tree/snapshot.ts";
+import { Tree } from "../src/tree/tree.ts";
 import { type Recipe, recipeArbitrary, treeOf } from "./arbitrary/tree.ts";
 import { asCpioHolds, cpioLimits, needUnpackers, type Unpacker, unpackedDifferences } from "./judge/cpio.ts";
 import { runSeed } from "./judge/ext.ts";
@@ -60,6 +61,15 @@ describe(`random trees, seed ${seed}`, () => {
       expect(await buildCpio(read, way).sha256()).toBe(await buildCpio(treeOf(recipe), way).sha256());
     }, 3);
   });
+});
+
+// Found by the trees above: libarchive took a directory's second entry for a hard link of the first one to itself.
+test.skipIf(!able)("a directory that comes twice for the sake of alignment is no hard link to itself", async () => {
+  const tree = new Tree();
+  for (let i = 0; i < 60; i++) tree.file(`/d/${"n".repeat(200)}${i}`, "x".repeat(1 + i * 70)).directory(`/d/sub${i}`);
+  const archive = await buildCpio(tree, { align: 4096 }).bytes();
+  expect(await unpackedDifferences(archive, tree, "bsdtar")).toEqual([]);
+  expect(await unpackedDifferences(archive, tree, "cpio")).toEqual([]);
 });
 
 describe("like gnu", () => {

@@ -34,6 +34,8 @@ export class Layout {
   inodes = 0;
   /** Members at which a region of headers starts; behind the last member of one stands the data of a file, or nothing. */
   readonly runs: number[] = [0];
+  /** Members that are a directory's second. They show one link, or libarchive takes them for hard links of the first to itself. */
+  readonly repeats: Set<number> = new Set();
   /** How many files could not be put at a multiple of `align`. */
   missed = 0;
 
@@ -167,6 +169,7 @@ export class Layout {
       const behind = wanted(align4(this.#at + newc.size + least));
       const share = Math.min(behind, room(nameSize));
       if (behind - share <= room(least)) {
+        this.repeats.add(this.count);
         this.#push(own, holder.parent, false, least + behind - share, holder);
         return share;
       }

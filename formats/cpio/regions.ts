@@ -175,7 +175,8 @@ function writeHeader(view: DataView, at: number, magic: Uint8Array, layout: Layo
   f.c_mode.set(view, at, TYPE[node.kind] | node.mode);
   f.c_uid.set(view, at, node.uid);
   f.c_gid.set(view, at, node.gid);
-  f.c_nlink.set(view, at, node.kind === "directory" ? 2 + node.subdirectories : node.links);
+  const links = node.kind === "directory" ? 2 + node.subdirectories : node.links;
+  f.c_nlink.set(view, at, layout.repeats.has(member) ? 1 : links);
   f.c_mtime.set(view, at, nearestSeconds(node.mtime));
   f.c_filesize.set(view, at, layout.dataSize(member));
   f.c_maj.set(view, at, 0);
