@@ -32,6 +32,7 @@ export type {
   VolumeNode,
   VolumeReader,
 } from "./image/volume.ts";
+export { type Extracted, type ExtractOptions, extractTree } from "./sinks/extract.ts";
 export { addCpio, type CpioOptions, type CpioSource, fromCpio } from "./sources/cpio.ts";
 export { addDirectory, type DirectoryOptions, fromDirectory } from "./sources/directory.ts";
 export { addImage, fromImage, type ImageOptions, type ImageSource, type OpenOptions, openImage } from "./sources/image.ts";

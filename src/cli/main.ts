@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   build: async () => (await import("./build.ts")).buildCommand,
   ls: async () => (await import("./ls.ts")).lsCommand,
   cat: async () => (await import("./cat.ts")).catCommand,
+  extract: async () => (await import("./extract.ts")).extractCommand,
   hash: async () => (await import("./hash.ts")).hashCommand,
   inspect: async () => (await import("./inspect.ts")).inspectCommand,
   formats: async () => (await import("./formats.ts")).formatsCommand,
@@ -23,6 +24,7 @@ Commands:
   build -f FORMAT -o OUT SOURCE...   turns directories, archives and images into an image
   ls [-l] IMAGE [PATH]               lists what an image holds
   cat IMAGE PATH...                  writes files in an image to standard output
+  extract IMAGE (-C DIR|--tar FILE)  takes what an image holds out of it
   hash [--tree] SOURCE|IMAGE...      digests of files, or of trees with all they hold
   inspect IMAGE                      what an image is, and what takes its space
   formats                            what each format can hold

@@ -6,7 +6,7 @@ import { FsynthError } from "../error.ts";
 import { gzipMember } from "./gzip.ts";
 import { trackTemporary } from "./node-exit.ts";
 import { runCommand } from "./node-run.ts";
-import type { FileStat, Files, Hasher, Host, ReadHandle, Spool, WriteHandle } from "./port.ts";
+import type { FileStat, Files, FileTime, Hasher, Host, ReadHandle, Spool, WriteHandle } from "./port.ts";
 
 const SURROGATE = /[\ud800-\udfff]/;
 
@@ -101,6 +101,16 @@ class NodeReadHandle implements ReadHandle {
   }
 }
 
+/**
+ * A time as Node takes it. It is cut to microseconds: a quarter of one more, and the cut gives the one that is meant,
+ * whatever the nearest double was. As text, since Node takes a number below 0 for "now".
+ */
+function secondsOf({ sec, nsec }: FileTime): string {
+  const micros = Math.floor(nsec / 1000);
+  if (micros === 0) return String(sec);
+  return String(sec < 0 ? sec + (micros - 0.25) / 1e6 : sec + (micros + 0.25) / 1e6);
+}
+
 class NodeWriteHandle implements WriteHandle {
   constructor(
     readonly path: string,
@@ -117,6 +127,9 @@ class NodeWriteHandle implements WriteHandle {
   }
   setOwner(uid: number, gid: number): void {
     call("set the owner of", this.path, () => fs.fchownSync(this.fd, uid, gid));
+  }
+  setTimes(atime: FileTime, mtime: FileTime): void {
+    call("set the times of", this.path, () => fs.futimesSync(this.fd, secondsOf(atime), secondsOf(mtime)));
   }
   sync(): void {
     call("flush", this.path, () => fs.fsyncSync(this.fd));
@@ -230,6 +243,13 @@ const files: Files = {
     return openOutlet(typeof to === "string" ? hostPath(to) : to, typeof to === "string" ? to : `descriptor ${to}`);
   },
   checkWritable: (path) => call("write to", path, () => fs.accessSync(hostPath(path), fs.constants.W_OK)),
+  makeDirectory: (path, mode) => call("make the directory", path, () => fs.mkdirSync(hostPath(path), { mode })),
+  makeSymlink: (target, path) => call("make the symlink", path, () => fs.symlinkSync(hostPath(target), hostPath(path))),
+  makeLink: (existing, path) => call("make the hard link", path, () => fs.linkSync(hostPath(existing), hostPath(path))),
+  setMode: (path, mode) => call("set the mode of", path, () => fs.chmodSync(hostPath(path), mode)),
+  setOwner: (path, uid, gid) => call("set the owner of", path, () => fs.lchownSync(hostPath(path), uid, gid)),
+  setTimes: (path, atime, mtime) =>
+    call("set the times of", path, () => fs.lutimesSync(hostPath(path), secondsOf(atime), secondsOf(mtime))),
   rename: (from, to) => call("rename", from, () => fs.renameSync(hostPath(from), hostPath(to))),
   remove: (path) => call("remove", path, () => fs.unlinkSync(hostPath(path))),
   realPath: (path) => decodeName(call("resolve", path, () => fs.realpathSync(hostPath(path), { encoding: "buffer" }))),

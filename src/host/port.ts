@@ -34,6 +34,12 @@ export interface ReadHandle {
   close(): void;
 }
 
+/** A point in time as it is set: whole seconds since 1970 and nanoseconds. */
+export interface FileTime {
+  readonly sec: number;
+  readonly nsec: number;
+}
+
 /** A file being written at increasing offsets; gaps become holes. */
 export interface WriteHandle {
   writeAt(offset: number, bytes: Uint8Array): void;
@@ -41,6 +47,8 @@ export interface WriteHandle {
   /** Permission bits; not subject to the umask. */
   setMode(mode: number): void;
   setOwner(uid: number, gid: number): void;
+  /** As {@link Files.setTimes} does. */
+  setTimes(atime: FileTime, mtime: FileTime): void;
   sync(): void;
   close(): void;
 }
@@ -87,6 +95,17 @@ export interface Files {
   openOutlet(to: string | number): Promise<Outlet>;
   /** Throws unless this process may write to `path`, a file or a folder. */
   checkWritable(path: string): void;
+  /** Makes a directory where nothing is. */
+  makeDirectory(path: string, mode: number): void;
+  makeSymlink(target: string, path: string): void;
+  /** Gives what is at `existing` a further name; a symlink there is not followed. */
+  makeLink(existing: string, path: string): void;
+  /** Permission bits of what is no symlink. */
+  setMode(path: string, mode: number): void;
+  /** Follows no symlink. */
+  setOwner(path: string, uid: number, gid: number): void;
+  /** Follows no symlink. Exact to the microsecond, which is rounded down to: runtimes take no more. */
+  setTimes(path: string, atime: FileTime, mtime: FileTime): void;
   rename(from: string, to: string): void;
   remove(path: string): void;
   /** `path` with every symlink resolved. */
