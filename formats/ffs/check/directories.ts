@@ -69,8 +69,9 @@ class Directory {
   ) {}
 
   check(): void {
-    for (const { inode, type, name, at } of directoryEntries(this.survey.disk, this.inode, this.survey.report)) {
+    for (const { inode, type, name, terminated, at } of directoryEntries(this.survey.disk, this.inode, this.survey.report)) {
       const place = this.#entries++;
+      if (!terminated) this.#wrong("directory-name", `the name at byte ${at} of the directory has no NUL behind it`, "one");
       if (inode !== 0) this.#entry(place, inode, type, name, at);
       else if (place < 2) this.#wrong("directory-dots", `no entry at byte ${at}`, place === 0 ? '"."' : '".."');
     }

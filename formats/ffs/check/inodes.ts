@@ -61,7 +61,7 @@ function checkUsed(survey: Survey, inode: InodeRecord, bytes: Uint8Array): void 
   }
   survey.inodes.set(number, { kind, links, flags: inode.flags, offset: inode.offset });
   if (links < 1 || links > LINKS_MAX) wrong("inode-links", `${links} links`, `1 to ${LINKS_MAX}`);
-  checkTimes(inode, disk, bytes, wrong);
+  checkTimes(disk, bytes, wrong);
   const reach = sizeLimit(disk);
   if (size > reach || (kind === "directory" && size > DIRECTORY_MAX)) {
     wrong("inode-size", `${size} bytes`, `at most ${kind === "directory" ? Math.min(reach, DIRECTORY_MAX) : reach}`);
@@ -77,6 +77,7 @@ function checkUsed(survey: Survey, inode: InodeRecord, bytes: Uint8Array): void 
   if ((inode.flags & InodeFlags.snapshot) !== 0) return;
   let frags = 0;
   const short = kind === "symlink" && (sb.maxSymlink > 0 ? size < sb.maxSymlink : inode.sectors === 0);
+  if (short && inode.area.subarray(0, size).includes(0)) wrong("symlink-nul", "a target with a NUL", "one without");
   if (special || short) checkNoBlocks(inode, disk, special, wrong);
   else {
     checkPointersBehindEnd(inode, disk, wrong);
@@ -87,7 +88,16 @@ function checkUsed(survey: Survey, inode: InodeRecord, bytes: Uint8Array): void 
     walkMapping(
       disk,
       inode,
-      { data: (_, physical, count) => visit(physical, count), tree: (physical) => visit(physical, sb.frag) },
+      {
+        data(logical, physical, count) {
+          visit(physical, count);
+          // A target fills no more than a block.
+          if (kind !== "symlink" || logical > 0) return;
+          const target = disk.frags(physical, count).subarray(0, size);
+          if (target.includes(0)) wrong("symlink-nul", "a target with a NUL", "one without");
+        },
+        tree: (physical) => visit(physical, sb.frag),
+      },
       report,
     );
   }
@@ -108,7 +118,6 @@ function sizeLimit({ superblock: sb }: Disk): number {
 }
 
 function checkTimes(
-  inode: InodeRecord,
   { superblock: sb }: Disk,
   bytes: Uint8Array,
   wrong: (code: string, found: string, expected: string) => void,
@@ -125,7 +134,6 @@ function checkTimes(
       wrong("inode-time", `${nsec} nanoseconds at byte ${field.offset} of the inode`, "0 to 999999999");
     }
   }
-  void inode;
 }
 
 /** Devices have one number, short targets end in zeros, others have nothing where blocks would stand. */

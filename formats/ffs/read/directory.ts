@@ -15,6 +15,8 @@ export interface DirectoryEntry {
   readonly type: number;
   /** Bytes; a view that holds until the next entry. */
   readonly name: Uint8Array;
+  /** A NUL follows the name, as kernels want it. */
+  readonly terminated: boolean;
   /** Within the directory. */
   readonly at: number;
   readonly length: number;
@@ -63,7 +65,8 @@ export function* directoryEntries(disk: Disk, inode: InodeRecord, report: Report
           break;
         }
         const name = window.subarray(at + 8, at + 8 + named);
-        yield { inode: number, type: f.d_type.get(view, at), name, at: start + at, length };
+        const terminated = number === 0 || window[at + 8 + named] === 0;
+        yield { inode: number, type: f.d_type.get(view, at), name, terminated, at: start + at, length };
         at += length;
       }
     }
