@@ -6,7 +6,7 @@ import { decodeName, encodeName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 
 /** Calls in one batch, and characters of their arguments: Linux takes 2 MiB, with the environment, and 128 KiB in one. */
-const MOST = 500;
+const MOST = 200;
 const MOST_CHARACTERS = 512 * 1024;
 
 /** Longest single argument, escaped. */
@@ -38,8 +38,11 @@ export function runForEach(script: string, calls: readonly (readonly string[])[]
 
 function runBatch(script: string, calls: readonly (readonly string[])[]): FailedCall[] {
   const count = calls[0]?.length ?? 0;
-  // A period behind each, because the shell drops line feeds at the end of what a command printed.
-  const names = Array.from({ length: count }, (_, i) => `a=$(printf '%b.' "$${i + 1}"); set -- "$@" "\${a%.}"`);
+  // A period behind each, because the shell drops line feeds at the end of what a command printed. Most need no command.
+  const names = Array.from(
+    { length: count },
+    (_, i) => `case $${i + 1} in *\\\\*) a=$(printf '%b.' "$${i + 1}"); a=\${a%.} ;; *) a=$${i + 1} ;; esac; set -- "$@" "$a"`,
+  );
   const body = [
     `call() { ${names.join("; ")}; shift ${count}; ${script}; }`,
     "i=0",
