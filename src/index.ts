@@ -33,6 +33,7 @@ export type {
   VolumeReader,
 } from "./image/volume.ts";
 export { type Extracted, type ExtractOptions, extractTree } from "./sinks/extract.ts";
+export { checkImage } from "./sources/check.ts";
 export { addCpio, type CpioOptions, type CpioSource, fromCpio } from "./sources/cpio.ts";
 export { addDirectory, type DirectoryOptions, fromDirectory } from "./sources/directory.ts";
 export { addImage, fromImage, type ImageOptions, type ImageSource, type OpenOptions, openImage } from "./sources/image.ts";

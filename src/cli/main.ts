@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   ls: async () => (await import("./ls.ts")).lsCommand,
   cat: async () => (await import("./cat.ts")).catCommand,
   extract: async () => (await import("./extract.ts")).extractCommand,
+  check: async () => (await import("./check.ts")).checkCommand,
   hash: async () => (await import("./hash.ts")).hashCommand,
   inspect: async () => (await import("./inspect.ts")).inspectCommand,
   formats: async () => (await import("./formats.ts")).formatsCommand,
@@ -25,6 +26,7 @@ Commands:
   ls [-l] IMAGE [PATH]               lists what an image holds
   cat IMAGE PATH...                  writes files in an image to standard output
   extract IMAGE (-C DIR|--tar FILE)  takes what an image holds out of it
+  check IMAGE                        what is wrong with an image
   hash [--tree] SOURCE|IMAGE...      digests of files, or of trees with all they hold
   inspect IMAGE                      what an image is, and what takes its space
   formats                            what each format can hold

@@ -1,6 +1,5 @@
 // Images as volumes, and as trees: what fsynth writes it also takes as a source.
 
-import { formats } from "../../formats/index.ts";
 import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import type { Warning } from "../image/plan.ts";
@@ -10,8 +9,8 @@ import type { Node, Xattrs } from "../tree/node.ts";
 import { type OverlayRules, Tree } from "../tree/tree.ts";
 import { openCompressedParts } from "./cpio.ts";
 import { inputBytes, type OpenedBytes, openImageBytes, type SpoolOptions } from "./image-bytes.ts";
+import { useFormat } from "./image-format.ts";
 import type { ByteSource, Input } from "./input.ts";
-import { HEAD, otherName } from "./recognise.ts";
 
 /** An image, plain or compressed by gzip or zstd: a path (of a file or a block device), bytes, or a stream of bytes. */
 export type ImageSource = ByteSource;
@@ -96,22 +95,7 @@ function isVolume(source: ImageSource | Volume): source is Volume {
 }
 
 function openBytes(opened: OpenedBytes, label: string): Volume {
-  const { image } = opened;
-  try {
-    const format = formats.find(({ open, recognises }) => open && recognises?.(image));
-    if (format?.open) return makeVolume(format.open(image));
-    const head = new Uint8Array(Math.min(image.size, HEAD.all));
-    image.readAt(0, head);
-    const readable = formats.filter(({ open }) => open).flatMap(({ profiles }) => profiles.map(({ name }) => name));
-    throw new FsynthError(
-      "unsupported",
-      `${label}: ${image.size === 0 ? "it is empty" : `found ${otherName(head) ?? "something else"}`}; images of ${readable.join(", ")} can be opened`,
-    );
-  } catch (error) {
-    opened.close();
-    if (!(error instanceof FsynthError) || error.where.format === undefined) throw error;
-    throw new FsynthError(error.code, `${label}: ${error.message}`, error.where, { cause: error });
-  }
+  return makeVolume(useFormat(opened, label, "open"));
 }
 
 /** Lays all that a volume holds over a tree. */

@@ -25,7 +25,7 @@ export function checkJournal(state: State): void {
   const wanted = sb.features.has("has_journal");
   const number = f.s_journal_inum.get(sb.view, 0);
   const outside = f.s_journal_uuid.get(sb.view, 0).some((byte) => byte !== 0);
-  if (!wanted && !sb.needsRecovery && number === 0 && f.s_journal_dev.get(sb.view, 0) === 0 && !outside) return;
+  if (!wanted && !sb.needsRecovery && number === 0 && !outside) return;
   if (outside) {
     tell("journal-external", "it lies on another device", "one in the image, which can be checked");
     return;

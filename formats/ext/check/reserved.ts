@@ -1,7 +1,7 @@
 // Inodes with a fixed meaning: bad blocks, the root, quotas, boot loader, resize, journal and orphan file.
 // Specification: Linux Documentation/filesystems/ext4/special_inodes.rst.
 
-import { ReservedInode } from "../disk/inode.ts";
+import { Inode, ReservedInode } from "../disk/inode.ts";
 import { Superblock } from "../disk/superblock.ts";
 import { checkBlocks } from "./blocks.ts";
 import type { Tell } from "./findings.ts";
@@ -14,6 +14,7 @@ import type { State } from "./state.ts";
 
 const BOOT_LOADER = 5;
 const f = Superblock.f;
+const i = Inode.f;
 
 /** Checks an inode that has a fixed meaning. `done` where nothing else is to be said of it. */
 export function checkReserved(state: State, inode: Raw, tell: Tell): "done" | "ordinary" {
@@ -65,16 +66,18 @@ function special(state: State, inode: Raw, tell: Tell, inUse: boolean, what: str
   return "ordinary";
 }
 
-/** Blocks that nobody shall use. Those in the fixed parts of a group are left to it. */
+/** Blocks that nobody shall use. */
 function checkBadBlocks(state: State, inode: Raw, tell: Tell): void {
-  const { mode, links, fileAcl } = inode;
-  const { uid, gid } = inode.record;
-  if (mode !== 0 || uid !== 0 || gid !== 0 || links !== 0 || fileAcl !== 0 || has(inode, "INLINE_DATA")) {
+  const metadata = [i.i_mode, i.i_uid, i.i_gid, i.i_links_count, i.i_file_acl].some((field) => field.get(inode.view, 0) !== 0);
+  if (metadata || has(inode, "INLINE_DATA")) {
     tell("inode-reserved", "the inode of bad blocks has metadata", "a map and nothing else");
   }
+  let told = 0;
   const claim = (first: number, count: number): void => {
     for (let at = first; at < first + count; at++) {
       if (!state.metadata.has(at * state.sb.clusterBlocks)) state.claims.claim(at);
+      else if (told++ === 0)
+        tell("bad-block", `block ${at * state.sb.clusterBlocks}, a part of a group, is said to be bad`, "a sound one");
     }
   };
   // Its map is that of a file, whatever its mode.
