@@ -1,11 +1,15 @@
 // Reading of ext images: what an image of ours can give back of a tree, and what judges see where fsynth reads.
 
-import { fromImage } from "../../src/sources/image.ts";
+import { join } from "node:path";
+import { ext } from "../../formats/ext/index.ts";
+import { type BuildOptions, buildImage } from "../../src/build.ts";
+import { fromImage, openImage } from "../../src/sources/image.ts";
+import { compareTreesFully } from "../../src/tree/compare.ts";
 import type { Content, Extent } from "../../src/tree/content.ts";
 import { type Snapshot, takeSnapshot } from "../../src/tree/snapshot.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { debugfsManifest } from "./debugfs.ts";
-import type { Judges } from "./ext.ts";
+import { buildExt, type ExtBuildOptions, type ExtProfileName, inFolder, type Judges } from "./ext.ts";
 import { differences, expectedManifest, extentsByPath } from "./manifest.ts";
 import { mountManifest } from "./mount.ts";
 
@@ -22,7 +26,7 @@ export function asExtHolds(tree: Tree, blockSize: number, inodeSize: number): Sn
   return { ...snapshot, nodes };
 }
 
-function inBlocks(content: Content, blockSize: number): Content {
+export function inBlocks(content: Content, blockSize: number): Content {
   if (!content.extents) return content;
   const extents: { offset: number; length: number }[] = [];
   for (const { offset, length } of content.extents as readonly Extent[]) {
@@ -34,6 +38,25 @@ function inBlocks(content: Content, blockSize: number): Content {
     else extents.push({ offset: from, length: to - from });
   }
   return { size: content.size, extents, read: (offset, target) => content.read(offset, target) };
+}
+
+/** What is lost when `tree` goes into an image and comes back, and how the image that is built of what came back differs. */
+export function roundTrip(profile: ExtProfileName, tree: Tree, options: ExtBuildOptions): Promise<unknown[]> {
+  return inFolder(async (folder) => {
+    const image = buildExt(profile, tree, options);
+    const path = join(folder, "image");
+    const digest = (await image.writeTo(path, { sha256: true })).sha256;
+    const volume = await openImage(path);
+    const read = await fromImage(volume);
+    const expected = asExtHolds(tree, Number(options.blockSize ?? 4096), Number(options.inodeSize ?? 256));
+    const complaints: unknown[] = await compareTreesFully(takeSnapshot(read), expected);
+    const again = volume.buildOptions() as BuildOptions<typeof ext.options>; // by API name, of this format
+    const rebuilt = buildImage(ext, volume.format, read, again);
+    if (rebuilt.size !== image.size || (await rebuilt.sha256()) !== digest) {
+      complaints.push({ rebuilt: rebuilt.size, image: image.size, format: volume.format, options: again });
+    }
+    return complaints;
+  });
 }
 
 /**

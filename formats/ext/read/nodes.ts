@@ -201,6 +201,17 @@ export class Nodes {
 
   #data(inode: InodeRecord): Content {
     const { disk, superblock } = this.opened;
+    // File blocks are numbered in 32 bits.
+    const most = 2 ** 32 * superblock.blockSize;
+    if (inode.size > most) {
+      throw corrupt({
+        code: "inode-size",
+        place: `inode ${inode.number}`,
+        found: `a file of ${inode.size} bytes`,
+        expected: `at most ${most}`,
+        where: { record: "inode", index: inode.number, offset: inode.offset },
+      });
+    }
     if ((inode.flags & InodeFlags.INLINE_DATA) === 0) {
       const explicit = superblock.features.has("inline_data");
       return mappedContent(disk, readMapping(disk, inode, refuse).runs, inode.size, explicit);
