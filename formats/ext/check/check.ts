@@ -49,8 +49,9 @@ export function checkExt(image: ImageBytes): readonly Problem[] {
   checkSuperblock(sb, findings.at("superblock"));
   // With a geometry that contradicts itself the rest would be noise.
   if (sb.inodes !== sb.inodesPerGroup * sb.groups) return findings.problems(() => undefined);
-  checkJournal(state);
+  // First of all: a descriptor is verified when it is first read.
   checkDescriptors(state);
+  checkJournal(state);
   checkBackups(state);
   checkMmp(state);
   checkResizeInode(state);
