@@ -13,6 +13,7 @@ import type { Image } from "../src/image/image.ts";
 import { flagOf, type Option } from "../src/image/options.ts";
 import { MAX_BYTES_REGION, type Region } from "../src/image/region.ts";
 import { fromCpio } from "../src/sources/cpio.ts";
+import { fromImage, openImage } from "../src/sources/image.ts";
 import { fromTar } from "../src/sources/tar.ts";
 import { compareTreesFully } from "../src/tree/compare.ts";
 import { type Content, sparseContent } from "../src/tree/content.ts";
@@ -22,6 +23,8 @@ import { pattern } from "./arbitrary/tree.ts";
 import { asCpioHolds } from "./judge/cpio.ts";
 import { judge, needTools } from "./judge/ext.ts";
 import { asTarHolds } from "./judge/tar.ts";
+import type { FfsProfileName } from "./judge/ufs.ts";
+import { asFfsHolds } from "./judge/ufs-read.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fsynth-conformance-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -32,8 +35,11 @@ type Witness = ((path: string, tree: Tree) => Promise<unknown[]>) | undefined;
 /** By format. */
 const WITNESSES: Readonly<Record<string, Witness>> = {
   ext: needTools() ? (path, tree) => judge(path, tree, { tools: true, kernel: false }) : undefined,
-  // Judged in tests of its own.
-  ffs: undefined,
+  ffs: async (path, tree) => {
+    const volume = await openImage(path);
+    const profile = volume.format as FfsProfileName; // the volume is one of FFS
+    return compareTreesFully(takeSnapshot(await fromImage(volume)), asFfsHolds(tree, profile, 16384));
+  },
   cpio: async (path, tree) => compareTreesFully(takeSnapshot(await fromCpio(path)), asCpioHolds(takeSnapshot(tree))),
   tar: async (path, tree) => compareTreesFully(takeSnapshot(await fromTar(path)), asTarHolds(takeSnapshot(tree))),
 };
