@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { reportFailure } from "./failure.ts";
 import { print } from "./print.ts";
+import { catchSignals } from "./signals.ts";
 
 type Command = (args: readonly string[]) => Promise<number>;
 
@@ -12,8 +13,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   cat: async () => (await import("./cat.ts")).catCommand,
   extract: async () => (await import("./extract.ts")).extractCommand,
   check: async () => (await import("./check.ts")).checkCommand,
+  diff: async () => (await import("./diff.ts")).diffCommand,
   hash: async () => (await import("./hash.ts")).hashCommand,
   inspect: async () => (await import("./inspect.ts")).inspectCommand,
+  boot: async () => (await import("./boot.ts")).bootCommand,
   formats: async () => (await import("./formats.ts")).formatsCommand,
 };
 
@@ -27,8 +30,10 @@ Commands:
   cat IMAGE PATH...                  writes files in an image to standard output
   extract IMAGE (-C DIR|--tar FILE)  takes what an image holds out of it
   check IMAGE                        what is wrong with an image
+  diff A B                           what differs: trees first, then bytes and what they belong to
   hash [--tree] SOURCE|IMAGE...      digests of files, or of trees with all they hold
   inspect IMAGE                      what an image is, and what takes its space
+  boot IMAGE|SOURCE...               boots an image under QEMU
   formats                            what each format can hold
 
 Examples:
@@ -58,9 +63,7 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-// Exit runs what removes temporary files (src/host/node-exit.ts).
-const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
-for (const [signal, status] of Object.entries(SIGNALS)) process.on(signal, () => process.exit(status));
+catchSignals();
 
 // What nobody awaits: a standard stream that breaks between two writes, or a bug.
 process.on("uncaughtException", (error) => process.exit(reportFailure(error)));

@@ -1,10 +1,12 @@
-// Temporary files that must not outlive the process: removed when it exits, and when a signal ends it.
+// What must not outlive the process, temporary files and programs that it started: it goes when the process exits, and when a
+// signal ends it.
 
 import { unlinkSync } from "node:fs";
 
 type Path = string | Buffer;
 
 const paths = new Set<Path>();
+const works = new Set<() => void>();
 const SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 function removeAll(): void {
@@ -16,6 +18,8 @@ function removeAll(): void {
     }
   }
   paths.clear();
+  for (const work of works) work();
+  works.clear();
 }
 
 /** Where nobody else listens, the signal ends the process as it would have without us. Otherwise its owner decides, and exit cleans up. */
@@ -39,9 +43,18 @@ function disarm(): void {
 
 /** Removes `path` when the process ends; the result takes that back. */
 export function trackTemporary(path: Path): () => void {
-  if (paths.size === 0) arm();
-  paths.add(path);
+  return tracked(paths, path);
+}
+
+/** Does `work`, which may not wait, when the process ends; the result takes that back. */
+export function atEnd(work: () => void): () => void {
+  return tracked(works, work);
+}
+
+function tracked<T>(set: Set<T>, item: T): () => void {
+  if (paths.size + works.size === 0) arm();
+  set.add(item);
   return () => {
-    if (paths.delete(path) && paths.size === 0) disarm();
+    if (set.delete(item) && paths.size + works.size === 0) disarm();
   };
 }

@@ -1,0 +1,26 @@
+// `fsynth/qemu`: boots images under QEMU. For Node, Bun and Deno.
+
+export type { Choice } from "./accelerator.ts";
+export {
+  type DiskSpec,
+  type Forward,
+  type FwCfg,
+  type MachineSpec,
+  qemuArguments,
+  type Share,
+  shellCommand,
+} from "./arguments.ts";
+export { type BootResult, boot, type Marks, runMachine } from "./boot.ts";
+export { BootError, type BootFailure } from "./error.ts";
+export type { Kernel } from "./kernel.ts";
+export {
+  type AcceleratorName,
+  type Arch,
+  type ConsoleKind,
+  findMachine,
+  type GuestOs,
+  MACHINES,
+  type Machine,
+} from "./machine.ts";
+export type { BootOptions, MachineOptions, RunOptions } from "./options.ts";
+export { type Prepared, prepareBoot } from "./prepare.ts";
