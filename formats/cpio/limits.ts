@@ -2,6 +2,7 @@
 
 import { decodeName } from "../../src/bytes/names.ts";
 import type { Violations } from "../../src/image/loss.ts";
+import type { KeptTimes } from "../../src/image/volume.ts";
 import type { Time } from "../../src/tree/node.ts";
 import { pathOf, type Snapshot } from "../../src/tree/snapshot.ts";
 
@@ -13,6 +14,9 @@ export const PATH_MAX = 4096;
 
 /** Longest target: symlink(2) takes PATH_MAX with the NUL. */
 export const TARGET_MAX = PATH_MAX - 1;
+
+/** c_mtime is all there is. */
+export const cpioTimes: KeptTimes = { atime: false, ctime: false, btime: false, nanoseconds: false };
 
 /** The nearest time that the field holds. */
 export function nearestSeconds(time: Time): number {

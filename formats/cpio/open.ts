@@ -9,6 +9,7 @@ import type { Content } from "../../src/tree/content.ts";
 import { Tree } from "../../src/tree/tree.ts";
 import { variantOf } from "./header.ts";
 import { CpioLayer } from "./layer.ts";
+import { cpioTimes } from "./limits.ts";
 import type { CpioMember } from "./member.ts";
 import { type ArchiveBytes, type CpioEvents, readMembers } from "./read.ts";
 
@@ -57,6 +58,7 @@ export function openCpio(image: ImageBytes): VolumeReader {
     format: "cpio",
     size: image.size,
     births: false,
+    times: cpioTimes,
     runs: list.finish(image.size, "padding"),
     facts: { members, variant: [...variants].join(", ") },
     buildOptions: variants.has("crc") ? { checksum: true } : {},

@@ -9,7 +9,7 @@ import { splitPath } from "../tree/path.ts";
 import { entryName, type SnapshotNode, takeSnapshot } from "../tree/snapshot.ts";
 import type { Tree } from "../tree/tree.ts";
 import { firstEndingBehind } from "./ranges.ts";
-import type { Owned, UsedRun, VolumeEntry, VolumeNode, VolumeReader } from "./volume.ts";
+import type { KeptTimes, Owned, UsedRun, VolumeEntry, VolumeNode, VolumeReader } from "./volume.ts";
 
 /** What an archive says beside its tree. */
 export interface TreeVolumeParts {
@@ -19,6 +19,7 @@ export interface TreeVolumeParts {
   readonly size: number;
   /** Whether there may be birth times. */
   readonly births: boolean;
+  readonly times?: KeptTimes;
   /** All of the archive in ascending runs, without gaps. */
   readonly runs: readonly UsedRun[];
   /** What a byte within a run belongs to, where more is known than the run says. */
@@ -57,6 +58,7 @@ export function treeVolume(tree: Tree, parts: TreeVolumeParts): VolumeReader {
     uuid: undefined,
     label: "",
     root: 1,
+    times: parts.times,
     node: (id) => volumeNode(id, at(id), parts.births),
     children,
     target: (id) => decodeName(at(id).target ?? new Uint8Array(0)),

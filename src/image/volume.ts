@@ -94,6 +94,15 @@ export interface Problem {
   readonly expected: string;
 }
 
+/** The times that an image keeps beside the mtime, and how exactly. */
+export interface KeptTimes {
+  readonly atime: boolean;
+  readonly ctime: boolean;
+  readonly btime: boolean;
+  /** Else whole seconds. */
+  readonly nanoseconds: boolean;
+}
+
 /** What a format gives for an image that it can open. Every method throws `corrupt` with the place for what is broken. */
 export interface VolumeReader {
   /** The profile that fits best, such as `ext4`. */
@@ -103,6 +112,8 @@ export interface VolumeReader {
   readonly uuid: string | undefined;
   readonly label: string;
   readonly root: number;
+  /** Left out: all times, to the nanosecond. */
+  readonly times?: KeptTimes | undefined;
   node(id: number): VolumeNode;
   /** Of a directory, without `.` and `..`, in the order of the disk. */
   children(id: number): readonly VolumeEntry[];
@@ -161,6 +172,7 @@ export function makeVolume(reader: VolumeReader): Volume {
     uuid: reader.uuid,
     label: reader.label,
     root: reader.root,
+    times: reader.times,
     node: (id) => reader.node(id),
     children: (id) => reader.children(id),
     target: (id) => reader.target(id),

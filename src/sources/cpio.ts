@@ -3,6 +3,7 @@
 
 import { variantOf } from "../../formats/cpio/header.ts";
 import { CpioLayer } from "../../formats/cpio/layer.ts";
+import { cpioTimes } from "../../formats/cpio/limits.ts";
 import { recognisesCpio } from "../../formats/cpio/open.ts";
 import { readMembers } from "../../formats/cpio/read.ts";
 import { decodeName, quoteName } from "../bytes/names.ts";
@@ -15,6 +16,7 @@ import { Tree } from "../tree/tree.ts";
 import { FileBytes, type LookedAt, memoryBytes, piecesFrom, spooledBytes } from "./archive-bytes.ts";
 import { decompressPart, frontOf, type PartCompression } from "./compressed-part.ts";
 import { type ByteSource, closeInput, type Input, openInput } from "./input.ts";
+import { checkSourceOptions } from "./options.ts";
 import { compressionOf, HEAD } from "./recognise.ts";
 import { ContentSpool } from "./spool.ts";
 import { byteLimit } from "./tar.ts";
@@ -60,6 +62,7 @@ export async function fromCpio(source: CpioSource | readonly CpioSource[], optio
 
 /** Lays cpio archives over `tree`. Otherwise as {@link fromCpio}. When it throws, the tree may hold a part of them. */
 export async function addCpio(tree: Tree, source: CpioSource, options: CpioOptions = {}): Promise<void> {
+  checkSourceOptions("a cpio source", options);
   await addCpioInput(tree, openInput(source), options);
 }
 
@@ -112,7 +115,7 @@ export async function openCompressedParts(
   }
   add(image.size, "archive");
   const facts = { "compressed archives": compressed.length };
-  return treeVolume(tree, { format: "cpio", size: image.size, births: false, runs, facts, buildOptions: {} });
+  return treeVolume(tree, { format: "cpio", size: image.size, births: false, times: cpioTimes, runs, facts, buildOptions: {} });
 }
 
 /** Tells whether content refers to the file. */

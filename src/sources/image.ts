@@ -11,6 +11,7 @@ import { openCompressedParts } from "./cpio.ts";
 import { inputBytes, type OpenedBytes, openImageBytes, type SpoolOptions } from "./image-bytes.ts";
 import { useFormat } from "./image-format.ts";
 import type { ByteSource, Input } from "./input.ts";
+import { checkSourceOptions } from "./options.ts";
 
 /** An image, plain or compressed by gzip or zstd: a path (of a file or a block device), bytes, or a stream of bytes. */
 export type ImageSource = ByteSource;
@@ -46,7 +47,11 @@ export interface ImageOptions extends OpenOptions {
  */
 export async function openImage(source: ImageSource, options: OpenOptions = {}): Promise<Volume> {
   const opened = await openImageBytes(source, options);
-  const label = typeof source === "string" ? source : "the image";
+  return await openOpened(opened, typeof source === "string" ? source : "the image", options);
+}
+
+/** {@link openImage} for bytes that are open already. */
+export async function openOpened(opened: OpenedBytes, label: string, options: OpenOptions = {}): Promise<Volume> {
   // What is compressed inside takes more than looking at the bytes.
   const initramfs = await openCompressedParts(opened.image, label, options);
   return initramfs ? makeVolume(initramfs) : openBytes(opened, label);
@@ -80,6 +85,7 @@ export async function fromImage(
 
 /** Lays an image, or a volume that is open already, over `tree`. Otherwise as {@link fromImage}. When it throws, the tree may hold a part of it. */
 export async function addImage(tree: Tree, source: ImageSource | Volume, options: ImageOptions = {}): Promise<void> {
+  checkSourceOptions("an image source", options);
   if (isVolume(source)) addVolume(tree, source, "the volume", options);
   else addVolume(tree, await openImage(source, options), typeof source === "string" ? source : "the image", options);
 }

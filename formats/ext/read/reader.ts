@@ -29,6 +29,8 @@ export function openExt(image: ImageBytes): VolumeReader {
     uuid: formatUuid(sb.uuid),
     label: sb.label,
     root: ReservedInode.root,
+    // The fields behind the first 128 bytes hold what 32 bits of seconds do not.
+    times: sb.inodeSize > 128 ? undefined : { atime: true, ctime: true, btime: false, nanoseconds: false },
     node: (id) => nodes.node(id),
     children: (id) => nodes.children(id),
     target: (id) => nodes.target(id),

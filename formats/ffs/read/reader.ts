@@ -28,6 +28,8 @@ export function openFfs(image: ImageBytes): VolumeReader {
     uuid: undefined,
     label: sb.label,
     root: ROOT_INODE,
+    // UFS1 has no field for the birth time.
+    times: sb.version === 1 ? { atime: true, ctime: true, btime: false, nanoseconds: true } : undefined,
     node: (id) => nodes.node(id),
     children: (id) => nodes.children(id),
     target: (id) => nodes.target(id),
