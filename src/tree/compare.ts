@@ -1,6 +1,9 @@
 // Differences of two trees, entry by entry in the order of the bytes.
 
+import { firstDifference } from "../bytes/difference.ts";
 import { compareBytes, decodeName, quoteName } from "../bytes/names.ts";
+import { FsynthError } from "../error.ts";
+import { Turns } from "../host/turn.ts";
 import type { Content, Extent } from "./content.ts";
 import type { Time } from "./node.ts";
 import { entryName, type Snapshot, type SnapshotNode } from "./snapshot.ts";
@@ -85,34 +88,64 @@ export function compareTrees(found: Snapshot, expected: Snapshot, contents?: (pa
 export async function compareTreesFully(found: Snapshot, expected: Snapshot): Promise<Difference[]> {
   const pairs: ContentPair[] = [];
   const differences = compareTrees(found, expected, (pair) => pairs.push(pair));
-  for (const pair of pairs) {
-    const at = await firstDifference(pair.found, pair.expected);
-    if (at !== undefined) {
-      const bytes = [new Uint8Array(1), new Uint8Array(1)] as const;
-      await pair.found.read(at, bytes[0]);
-      await pair.expected.read(at, bytes[1]);
-      const say = ([byte]: Uint8Array): string => `0x${(byte as number).toString(16).padStart(2, "0")} at byte ${at}`; // of one byte
-      differences.push({ path: pair.path, field: "content", found: say(bytes[0]), expected: say(bytes[1]) });
-    }
-  }
-  return differences;
+  return [...differences, ...(await compareContents(pairs))];
 }
 
 const STEP = 1 << 20;
 
-/** Where two contents of one size differ first; where both have holes nothing is read. */
-async function firstDifference(a: Content, b: Content): Promise<number | undefined> {
-  const left = new Uint8Array(STEP);
-  const right = new Uint8Array(STEP);
-  for (const { offset, length } of dataOfEither(a, b)) {
-    for (let at = offset; at < offset + length; at += STEP) {
-      const count = Math.min(STEP, offset + length - at);
-      await a.read(at, left.subarray(0, count));
-      await b.read(at, right.subarray(0, count));
-      for (let i = 0; i < count; i++) if (left[i] !== right[i]) return at + i;
-    }
+/** Reads both of each pair to the first byte that differs. `onRead` is told of bytes that were compared, now and then. */
+export async function compareContents(pairs: readonly ContentPair[], onRead?: (bytes: number) => void): Promise<Difference[]> {
+  const differences: Difference[] = [];
+  const comparing = new Comparing(onRead);
+  for (const { path, found, expected } of pairs) {
+    const differ = await comparing.compare(path, found, expected);
+    if (!differ) continue;
+    const say = (byte: number): string => `0x${byte.toString(16).padStart(2, "0")} at byte ${differ.at}`;
+    differences.push({ path, field: "content", found: say(differ.found), expected: say(differ.expected) });
   }
-  return undefined;
+  return differences;
+}
+
+/** One pair of windows for all contents. */
+class Comparing {
+  readonly #turns = new Turns();
+  readonly #left = new Uint8Array(STEP);
+  readonly #right = new Uint8Array(STEP);
+
+  constructor(readonly onRead: ((bytes: number) => void) | undefined) {}
+
+  /** Where two contents of one size differ first; where both have holes nothing is read. */
+  async compare(
+    path: string,
+    a: Content,
+    b: Content,
+  ): Promise<{ readonly at: number; readonly found: number; readonly expected: number } | undefined> {
+    for (const { offset, length } of dataOfEither(a, b)) {
+      for (let at = offset; at < offset + length; at += STEP) {
+        const left = this.#left.subarray(0, Math.min(STEP, offset + length - at));
+        const right = this.#right.subarray(0, left.length);
+        await readAt(path, a, at, left);
+        await readAt(path, b, at, right);
+        const i = firstDifference(left, right, 0, left.length);
+        this.onRead?.(left.length);
+        // i is in range
+        if (i < left.length) return { at: at + i, found: left[i] as number, expected: right[i] as number };
+        if (this.#turns.due()) await this.#turns.take();
+      }
+    }
+    return undefined;
+  }
+}
+
+/** Errors name the path. */
+async function readAt(path: string, content: Content, offset: number, target: Uint8Array): Promise<void> {
+  try {
+    const pending = content.read(offset, target);
+    if (pending) await pending;
+  } catch (error) {
+    if (!(error instanceof FsynthError) || error.where.path !== undefined) throw error;
+    throw new FsynthError(error.code, `${quoteName(path)}: ${error.message}`, { ...error.where, path }, { cause: error });
+  }
 }
 
 function dataOfEither(a: Content, b: Content): readonly Extent[] {
