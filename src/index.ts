@@ -12,9 +12,14 @@ export {
   buildTar,
   type CpioBuildOptions,
   type ExtBuildOptions,
+  type ExtImage,
   type FfsBuildOptions,
   type TarBuildOptions,
 } from "./build.ts";
+export type { ByteDifferences, ByteRange } from "./compare/bytes.ts";
+export { type DiffOptions, diffImages, type ImageDifferences, type NotCompared } from "./compare/images.ts";
+export type { Comparable } from "./compare/side.ts";
+export { type DiffTreesOptions, diffTrees, type Field, type TreeDifference } from "./compare/trees.ts";
 export { type ErrorCode, type ErrorPlace, FsynthError } from "./error.ts";
 export type { Capabilities, Format, OptionInputs, OptionTable, OptionValues, PlanContext, Profile } from "./image/format.ts";
 export type { Image, Progress, WriteOptions, WriteToOptions, Written } from "./image/image.ts";

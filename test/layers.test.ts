@@ -54,7 +54,7 @@ function layerOf(file: string): number {
     [/^src\/image\//, 2],
     [/^formats\//, 3],
     [/^src\/(sources|sinks)\//, 4],
-    [/^src\/(build|index|open)\.ts$/, 5],
+    [/^src\/(compare\/|(build|index|open)\.ts$)/, 5],
     [/^src\/(serve|qemu)\//, 6],
     [/^src\/cli\//, 7],
   ];

@@ -8,7 +8,7 @@ import { Tree } from "../tree/tree.ts";
 import { usage } from "./failure.ts";
 import { hostPath } from "./path.ts";
 
-interface SourceFlags {
+export interface SourceFlags {
   readonly exclude: readonly string[];
   readonly replaceSymlinks?: true;
   readonly hardLinks?: "keep" | "copy";
@@ -57,7 +57,19 @@ export async function readSources(
   if (sources.filter((source) => source === "-").length > 1) throw usage("standard input (-) can be read only once");
   if (sources.includes("-") && process.stdin.isTTY) throw usage("standard input (-) is a terminal, expected a tar");
   const { addSource } = await import("../sources/source.ts");
-  const options: SourceOptions = {
+  const options = sourceOptions(flags, onWarning);
+  const tree = new Tree();
+  for (const source of sources) await addSource(tree, source === "-" ? process.stdin : hostPath(source), options);
+  if (flags.holes === "detect") {
+    const { detectHoles } = await import("../tree/holes.ts");
+    await detectHoles(tree);
+  }
+  return tree;
+}
+
+/** The options behind the flags. */
+export function sourceOptions(flags: SourceFlags, onWarning: (warning: Warning) => void): SourceOptions {
+  return {
     exclude: flags.exclude,
     hardLinks: flags.hardLinks,
     xattrs: flags.xattrs,
@@ -69,11 +81,4 @@ export async function readSources(
       if (warning.code !== "sparse-host-file" || flags.holes !== "detect") onWarning(warning);
     },
   };
-  const tree = new Tree();
-  for (const source of sources) await addSource(tree, source === "-" ? process.stdin : hostPath(source), options);
-  if (flags.holes === "detect") {
-    const { detectHoles } = await import("../tree/holes.ts");
-    await detectHoles(tree);
-  }
-  return tree;
 }
