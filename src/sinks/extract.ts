@@ -47,7 +47,7 @@ const PRIVATE = 0o700;
  * @example
  * ```ts
  * import { extractTree, fromImage } from "fsynth";
- * const { warnings } = await extractTree(await fromImage("root.ext4"), "rootfs");
+ * const { warnings } = await extractTree(await fromImage("root.ext4"), "unpacked");
  * ```
  */
 export async function extractTree(tree: Tree, directory: string, options: ExtractOptions = {}): Promise<Extracted> {
