@@ -1,11 +1,12 @@
 // Two images, archives, directories or trees compared: first what they hold, then their bytes.
 
+import { checkWord } from "../arguments.ts";
 import { FsynthError } from "../error.ts";
 import type { Progress } from "../image/image.ts";
 import { type Snapshot, takeSnapshot } from "../tree/snapshot.ts";
 import { type ByteDifferences, diffBytes } from "./bytes.ts";
 import { type Comparable, openSide, type Side, type SideOptions } from "./side.ts";
-import { diffSnapshots, type Field, inSeconds, type TreeDifference } from "./trees.ts";
+import { checkIgnored, diffSnapshots, type Field, inSeconds, type TreeDifference } from "./trees.ts";
 
 export interface DiffOptions extends SideOptions {
   /**
@@ -60,11 +61,18 @@ export interface ImageDifferences {
  * ```
  */
 export async function diffImages(a: Comparable, b: Comparable, options: DiffOptions = {}): Promise<ImageDifferences> {
+  const { compare, ignore, ranges, onProgress, ...sideOptions } = options;
+  checkWord("diffImages: compare", compare, ["auto", "trees", "bytes"]);
+  checkWord("diffImages: holes", options.holes, ["detect"]);
+  checkIgnored("diffImages", ignore);
+  if (ranges !== undefined && (!Number.isSafeInteger(ranges) || ranges < 0)) {
+    throw new FsynthError("usage", `diffImages: ranges is ${ranges}; expected a whole number`, { option: "ranges" });
+  }
   const sides: Side[] = [];
   try {
-    for (const source of [a, b]) sides.push(await openSide(source, options));
+    for (const source of [a, b]) sides.push(await openSide(source, sideOptions));
     const [left, right] = sides as [Side, Side]; // both were pushed
-    return await diffSides(left, right, options);
+    return await diffSides(left, right, { compare, ignore, ranges, onProgress });
   } finally {
     for (const side of sides) side.close();
   }

@@ -38,7 +38,7 @@ const ALL: KeptTimes = { atime: true, ctime: true, btime: true, nanoseconds: tru
 const HOST: KeptTimes = { atime: false, ctime: false, btime: false, nanoseconds: true };
 
 /** Opens a side. Throws what opening and reading its kind throws. */
-export async function openSide(source: Comparable, options: SideOptions): Promise<Side> {
+export async function openSide(source: Comparable, { holes, ...options }: SideOptions): Promise<Side> {
   const made = (format: string, read: (tree: Tree) => void | Promise<void>, more: Partial<Side> = {}): Side => ({
     format,
     image: undefined,
@@ -48,7 +48,7 @@ export async function openSide(source: Comparable, options: SideOptions): Promis
     async tree() {
       const tree = new Tree();
       await read(tree);
-      if (options.holes === "detect") await detectHoles(tree);
+      if (holes === "detect") await detectHoles(tree);
       return tree;
     },
     close() {},
@@ -59,7 +59,7 @@ export async function openSide(source: Comparable, options: SideOptions): Promis
     return made("directory", (tree) => addDirectory(tree, source, { ...options, xattrs: options.xattrs ?? "none" }), {
       times: HOST,
       xattrs: options.xattrs === "getfattr",
-      holes: options.holes === "detect",
+      holes: holes === "detect",
     });
   }
   const opened = await openImageBytes(source, options);
@@ -76,7 +76,7 @@ export async function openSide(source: Comparable, options: SideOptions): Promis
     async tree(whole) {
       const tree = new Tree();
       await addImage(tree, volume, { ...options, keepLostFound: whole });
-      if (options.holes === "detect") await detectHoles(tree);
+      if (holes === "detect") await detectHoles(tree);
       return tree;
     },
     close: () => opened.close(),

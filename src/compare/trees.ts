@@ -1,8 +1,8 @@
 // Differences of two trees in the terms of those who compare them: what was removed, added and changed, and which fields are
 // left alone.
 
+import { checkKeys, checkWord } from "../arguments.ts";
 import { compareNames } from "../bytes/names.ts";
-import { FsynthError } from "../error.ts";
 import { type ContentPair, compareContents, compareTrees, type Difference } from "../tree/compare.ts";
 import type { Time } from "../tree/node.ts";
 import { type Snapshot, type SnapshotNode, takeSnapshot } from "../tree/snapshot.ts";
@@ -59,20 +59,20 @@ export interface DiffTreesOptions {
  * const changes = await diffTrees(await fromTar("rootfs.tar"), await fromImage("root.ext4"), { ignore: ["atime"] });
  * ```
  */
-export function diffTrees(a: Tree, b: Tree, options: DiffTreesOptions = {}): Promise<TreeDifference[]> {
-  return diffSnapshots(takeSnapshot(a), takeSnapshot(b), options);
+export async function diffTrees(a: Tree, b: Tree, options: DiffTreesOptions = {}): Promise<TreeDifference[]> {
+  checkKeys("diffTrees", options, ["ignore", "onProgress"]);
+  checkIgnored("diffTrees", options.ignore);
+  return await diffSnapshots(takeSnapshot(a), takeSnapshot(b), options);
+}
+
+/** Throws `usage` unless all of `ignore` are fields; `call` names the function. */
+export function checkIgnored(call: string, ignore: readonly Field[] = []): void {
+  for (const field of ignore) checkWord(`${call}: ignore`, field, FIELDS);
 }
 
 /** {@link diffTrees} of snapshots. */
 export async function diffSnapshots(a: Snapshot, b: Snapshot, options: DiffTreesOptions): Promise<TreeDifference[]> {
   const ignored = new Set<string>(options.ignore);
-  for (const field of ignored) {
-    if (!FIELDS.some((known) => known === field)) {
-      throw new FsynthError("usage", `ignore: unknown field "${field}"; expected one of ${FIELDS.join(", ")}`, {
-        option: "ignore",
-      });
-    }
-  }
   const pairs: ContentPair[] = [];
   const differences = compareTrees(b, a, (pair) => pairs.push(pair));
   if (!ignored.has("content")) {
