@@ -5,6 +5,7 @@ import { cpio, type cpioOptions } from "../formats/cpio/index.ts";
 import { ext, type extOptions } from "../formats/ext/index.ts";
 import { ffs, type ffsOptions } from "../formats/ffs/index.ts";
 import { tar, type tarOptions } from "../formats/tar/index.ts";
+import { checkKeys, shown } from "./arguments.ts";
 import { FsynthError } from "./error.ts";
 import type { Format } from "./image/format.ts";
 import type { Image } from "./image/image.ts";
@@ -33,6 +34,12 @@ export function buildImage<T extends OptionTable>(
   tree: Tree,
   options: BuildOptions<T> = {} as BuildOptions<T>, // every option may be left out
 ): Image {
+  if (typeof format !== "object" || format === null) {
+    throw new FsynthError(
+      "usage",
+      `buildImage: the format is ${shown(format)}, expected a Format such as those of fsynth/formats/*`,
+    );
+  }
   if (!format.profiles.some(({ name }) => name === profile)) {
     const names = format.profiles.map(({ name }) => name).join(", ");
     throw new FsynthError("usage", `format ${format.name} has no profile "${profile}"; it has ${names}`, { format: format.name });
@@ -42,7 +49,11 @@ export function buildImage<T extends OptionTable>(
     const hint = given instanceof Promise ? "a promise (await it first)" : String(given);
     throw new FsynthError("usage", `${profile}: expected a Tree, found ${hint}`, { format: profile });
   }
+  checkKeys(profile, options, [...Object.keys(treeOptions), ...Object.keys(format.options), "seed"]);
   const { seed, ...inputs } = options;
+  if (seed !== undefined && !(seed instanceof Uint8Array)) {
+    throw new FsynthError("usage", `option seed is ${shown(seed)}, expected a Uint8Array`, { option: "seed" });
+  }
   const { allowLoss, ...treeValues } = resolveOptions(treeOptions, picked(inputs, treeOptions), profile);
   const values = resolveOptions(format.options, omitted(inputs, treeOptions), profile);
   const snapshot = takeSnapshot(tree, treeValues satisfies SnapshotOptions);
@@ -55,6 +66,11 @@ export function buildImage<T extends OptionTable>(
     },
   });
   return makeImage(plan);
+}
+
+/** An ext image: it always has a UUID. */
+export interface ExtImage extends Image {
+  readonly uuid: string;
 }
 
 /** Options of the ext formats. */
@@ -73,18 +89,18 @@ export type ExtBuildOptions = BuildOptions<typeof extOptions>;
  *
  * Throws what {@link buildImage} throws.
  */
-export function buildExt2(tree: Tree, options: ExtBuildOptions = {}): Image {
-  return buildImage(ext, "ext2", tree, options);
+export function buildExt2(tree: Tree, options: ExtBuildOptions = {}): ExtImage {
+  return buildImage(ext, "ext2", tree, options) as ExtImage; // ext plans always have a UUID
 }
 
 /** Plans an ext3 image: ext2 with an internal journal. Throws what {@link buildImage} throws. */
-export function buildExt3(tree: Tree, options: ExtBuildOptions = {}): Image {
-  return buildImage(ext, "ext3", tree, options);
+export function buildExt3(tree: Tree, options: ExtBuildOptions = {}): ExtImage {
+  return buildImage(ext, "ext3", tree, options) as ExtImage;
 }
 
 /** Plans an ext4 image: extents, checksums, 64bit, flex_bg and a journal, as mke2fs makes it. Throws what {@link buildImage} throws. */
-export function buildExt4(tree: Tree, options: ExtBuildOptions = {}): Image {
-  return buildImage(ext, "ext4", tree, options);
+export function buildExt4(tree: Tree, options: ExtBuildOptions = {}): ExtImage {
+  return buildImage(ext, "ext4", tree, options) as ExtImage;
 }
 
 /** Options of {@link buildCpio}. */

@@ -126,7 +126,7 @@ describe("times", () => {
     const at = Date.UTC(2340, 0, 1) / 1000;
     const { warnings } = buildExt("ext4", new Tree().file("/a", "", { mtime: at }), {}).plan;
     expect(warnings).toEqual([
-      { code: "time-looks-wrapped", message: expect.stringMatching(/2 nodes.*2310-04-04.*first at \//) },
+      { code: "time-looks-wrapped", message: expect.stringMatching(/3 nodes.*2310-04-04.*first at \//) },
     ]);
   });
 });
@@ -181,4 +181,26 @@ test("blocks beyond 32 bits need 64bit", () => {
   const { features } = buildExt("ext4", tree, { size: "17T" }).plan.summary;
   expect(features).toContain("meta_bg");
   expect(features).not.toContain("resize_inode");
+});
+
+test("what other tools would choke on is refused before anything is written", () => {
+  const tree = new Tree().file("/a", "x");
+  // s_inode_size has 16 bits.
+  expect(refused("ext4", tree, { blockSize: 65536, inodeSize: 65536 }).message).toMatch(/power of two from 128 to 32768/);
+  // One block lists the backups of each reserved descriptor block.
+  expect(refused("ext2", tree, { blockSize: 1024, size: "3G", features: "^sparse_super" }).message).toMatch(/\^resize_inode/);
+  // The resize inode is larger than 2 GiB.
+  expect(refused("ext3", tree, { features: "^large_file" }).message).toMatch(/resize_inode needs large_file/);
+  expect(refused("ext2-netbsd", tree, { features: "resize_inode" }).message).toMatch(/resize_inode needs large_file/);
+  expect(refused("ext4", tree, { inodes: 99_999_999_999 }).message).toMatch(/4294967295 is the most/);
+});
+
+test("few bytes of a global tar header stay few", async () => {
+  const xattrs = new Map(Array.from({ length: 2000 }, (_, i) => [`user.k${i}`, new Uint8Array(100)]));
+  const tree = new Tree().directory("/", { mtime: 0 });
+  for (let i = 0; i < 4000; i++) tree.file(`/${i}`, "");
+  for (const [, node] of tree.entries()) node.xattrs = xattrs;
+  const start = performance.now();
+  expect(refused("ext4", tree, { features: "ea_inode" }).violations).toHaveLength(4000);
+  expect(performance.now() - start).toBeLessThan(20_000);
 });

@@ -49,13 +49,13 @@ const edges = [...graph].flatMap(([from, names]) =>
 /** The layer of a file by its place; the list of formats is what L5 and sources see of the formats. */
 function layerOf(file: string): number {
   const layers: readonly (readonly [RegExp, number])[] = [
-    [/^src\/(error\.ts$|bytes\/|host\/)/, 0],
+    [/^src\/((arguments|error)\.ts$|bytes\/|host\/)/, 0],
     [/^src\/tree\//, 1],
     [/^src\/image\//, 2],
     [/^formats\//, 3],
     [/^src\/(sources|sinks)\//, 4],
     [/^src\/(compare\/|(build|index|open)\.ts$)/, 5],
-    [/^src\/(serve|qemu)\//, 6],
+    [/^src\/(serve|qemu|page)\//, 6],
     [/^src\/cli\//, 7],
   ];
   const found = layers.find(([pattern]) => pattern.test(file));

@@ -53,7 +53,7 @@ function mappedFileSize(features: FeatureSet, blockSize: number): number {
 }
 
 /** Reports everything that does not fit. Gives warnings for what fits but looks odd to others. */
-export function checkLimits(snapshot: Snapshot, bounds: Bounds, violations: Violations): Warning[] {
+export function checkLimits(snapshot: Snapshot, bounds: Bounds, makesLostFound: boolean, violations: Violations): Warning[] {
   let wrapped = 0;
   let firstWrapped = "";
   snapshot.nodes.forEach((node, index) => {
@@ -82,6 +82,7 @@ export function checkLimits(snapshot: Snapshot, bounds: Bounds, violations: Viol
       violations.refuse(path(), `device ${node.major}:${node.minor}; ${MAJOR_MAX}:${MINOR_MAX} is the most here`);
     }
   });
+  if (makesLostFound && bounds.longTimes && looksWrapped(snapshot.time) && wrapped++ === 0) firstWrapped = "/lost+found";
   if (wrapped === 0) return [];
   return [
     {

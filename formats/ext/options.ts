@@ -26,7 +26,7 @@ export const extOptions = {
   ),
   inodeSize: integer(
     256,
-    { min: 128, max: 65536, units: true, powerOfTwo: true },
+    { min: 128, max: 32768, units: true, powerOfTwo: true },
     "BYTES",
     "Inode size, up to the block size; 128 has no nanoseconds and ends in 2038.",
   ),

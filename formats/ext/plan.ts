@@ -96,9 +96,10 @@ class Planning {
     // Inodes of 128 bytes have no extra fields for the flag to speak of.
     if (inodeSize === 128) features = new Set([...features].filter((name) => name !== "extra_isize"));
     const identity = makeIdentity(features, this.uuid, this.hashSeed);
-    const warnings = checkLimits(snapshot, boundsOf(profile, features, blockSize, inodeSize), violations);
     const ownLostFound = lostFoundOf(snapshot);
     const makeLostFound = options.lostFound && ownLostFound < 0;
+    const bounds = boundsOf(profile, features, blockSize, inodeSize);
+    const warnings = checkLimits(snapshot, bounds, makeLostFound, violations);
 
     const xattrs = new XattrPlanner({ blockSize, inodeSize, features, checksumSeed: identity.checksumSeed }, violations);
     const inlined = this.#planXattrs(features, xattrs);

@@ -8,7 +8,16 @@
 import { assert, FsynthError } from "../../src/error.ts";
 import { blocksFor, type InodesSpec, type SizeSpec } from "../../src/image/size.ts";
 import { JOURNAL_MIN_BLOCKS } from "./disk/journal.ts";
-import { type Frame, type Geometry, metadataEnd, needsMetaGroups, placeMetadata, shapeFor } from "./geometry.ts";
+import {
+  type Frame,
+  type Geometry,
+  hasSuperblock,
+  metadataEnd,
+  needsMetaGroups,
+  placeMetadata,
+  type Shape,
+  shapeFor,
+} from "./geometry.ts";
 import { Placement, type Placer } from "./placement.ts";
 
 /** What has to be placed, whatever the size. */
@@ -136,7 +145,12 @@ class Sizing {
     const { frame, demand } = this;
     const shape = shapeFor(frame, blocks, this.#inodes(blocks));
     if (!shape) return undefined;
-    if (frame.features.has("resize_inode") && (needsMetaGroups(shape) || blocks >= 2 ** 32)) throw new NeedsMetaGroups();
+    if (frame.features.has("resize_inode") && (needsMetaGroups(shape) || blocks >= 2 ** 32)) {
+      // Groups as small as this because the inodes want many of them, and no room for their tables: larger sizes have larger groups.
+      if (shape.groups * (2 + shape.tableBlocks) > blocks) return undefined;
+      throw new NeedsMetaGroups();
+    }
+    this.#checkShape(shape);
     const geometry = placeMetadata(frame, shape);
     if (!geometry) return undefined;
     const placement = new Placement(geometry, frame.features.has("extent"), demand.owners);
@@ -147,6 +161,28 @@ class Sizing {
     const used = frame.firstBlock + metadata + placement.blocks;
     const need = Math.max(placement.end, metadataEnd(geometry), withReserve(used, this.request.reserved));
     return { geometry, placement, journalBlocks: journal, reservedBlocks, need };
+  }
+
+  #checkShape(shape: Shape): void {
+    const { demand, frame } = this;
+    const inodes = shape.inodesPerGroup * shape.groups;
+    if (inodes > 2 ** 32 - 1) {
+      throw new FsynthError("usage", `${demand.format}: ${inodes} inodes; ${2 ** 32 - 1} is the most`, {
+        format: demand.format,
+        option: "inodes",
+      });
+    }
+    if (!frame.features.has("resize_inode")) return;
+    // One block lists the copies of each reserved block.
+    let backups = 0;
+    for (let group = 1; group < shape.groups; group++) if (hasSuperblock(frame.features, group, shape.groups)) backups++;
+    if (backups > frame.blockSize / 4) {
+      throw new FsynthError(
+        "usage",
+        `${demand.format}: ${backups} groups with backups; resize_inode lists at most ${frame.blockSize / 4} in blocks of ${frame.blockSize}; add sparse_super or take resize_inode out with ^resize_inode`,
+        { format: demand.format, option: "features" },
+      );
+    }
   }
 
   #inodes(blocks: number): number {

@@ -90,11 +90,30 @@ export function inlineRoom(style: XattrStyle): number {
 
 const INLINE_NAME = new TextEncoder().encode("data");
 
+/** What is decided once for all nodes that carry the very same attributes, as those under a global header of a tar do. */
+interface KnownSet {
+  readonly stored: readonly Stored[];
+  /** Why attributes are left out. */
+  readonly refusals: readonly string[];
+  /** Where the rest goes; a sentence when there is no room. Made when first needed. */
+  split: Split | string | undefined;
+  /** The block that holds `split.rest`, as long as another inode may share it. */
+  block: number | undefined;
+}
+
+interface Split {
+  readonly body: readonly Stored[];
+  readonly rest: readonly Stored[];
+  /** Blocks of the value inodes that `rest` names. */
+  readonly largeBlocks: number;
+}
+
 /** Plans the attributes of all nodes. */
 export class XattrPlanner implements XattrPlan {
   readonly byNode = new Map<number, InodeXattrs>();
   readonly blocks: XattrBlock[] = [];
   readonly large: LargeValue[] = [];
+  readonly #known = new Map<SnapshotNode["xattrs"], KnownSet>();
   readonly #blockOf = new Map<string, number>();
   readonly #largeOf = new Map<string, number>();
 
@@ -108,80 +127,85 @@ export class XattrPlanner implements XattrPlan {
    * inode is written), undefined for none. Tells whether that data finds room; if not, the node is added without it.
    */
   add(index: number, node: SnapshotNode, path: () => string, inline: number | undefined): boolean {
-    const entries = this.#stored(node, path);
+    let known = this.#known.get(node.xattrs);
+    if (!known) {
+      known = this.#know(node.xattrs);
+      this.#known.set(node.xattrs, known);
+    }
+    for (const why of known.refusals) this.violations.lose("xattrs", "xattrs", path(), why);
     if (inline !== undefined) {
       const data: Stored = { index: XATTR_INDEX_SYSTEM, name: INLINE_NAME, value: new Uint8Array(inline), large: -1 };
-      if (sizeOf(data) + sizeOfAll(entries) <= bodyRoom(this.style)) {
-        this.byNode.set(index, { body: [data, ...entries], block: -1, largeBlocks: 0 });
+      if (sizeOf(data) + sizeOfAll(known.stored) <= bodyRoom(this.style)) {
+        this.byNode.set(index, { body: [data, ...known.stored], block: -1, largeBlocks: 0 });
         return true;
       }
     }
-    if (entries.length > 0) this.#place(index, entries, path);
+    if (known.stored.length === 0) return false;
+    known.split ??= this.#split(known.stored);
+    const { split } = known;
+    if (typeof split === "string") this.violations.lose("xattrs", "nodes' xattrs", path(), split);
+    else {
+      const block = split.rest.length > 0 ? this.#shared(known, split.rest) : -1;
+      this.byNode.set(index, { body: split.body, block, largeBlocks: split.largeBlocks });
+    }
     return false;
   }
 
-  #stored(node: SnapshotNode, path: () => string): Stored[] {
+  #know(xattrs: SnapshotNode["xattrs"]): KnownSet {
     const stored: Stored[] = [];
-    for (const { name, value } of node.xattrs) {
+    const refusals: string[] = [];
+    for (const { name, value } of xattrs) {
       const full = decodeName(name);
-      const refuse = (why: string): void => this.violations.lose("xattrs", "xattrs", path(), why);
       if (!this.style.features.has("ext_attr")) {
-        refuse(`has the xattr ${full}; this profile has no xattrs (feature ext_attr)`);
+        refusals.push(`has the xattr ${full}; this profile has no xattrs (feature ext_attr)`);
         continue;
       }
       const prefix = XATTR_PREFIXES.find((one) => (one.whole ? full === one.prefix : full.startsWith(one.prefix)));
       if (!prefix || (full.length === prefix.prefix.length && !prefix.whole)) {
-        refuse(`has the xattr ${full}; ext stores user.*, trusted.*, security.* and system.*`);
+        refusals.push(`has the xattr ${full}; ext stores user.*, trusted.*, security.* and system.*`);
         continue;
       }
       if (value.length > VALUE_MAX) {
-        refuse(`the xattr ${full} has ${value.length} bytes; ${VALUE_MAX} is the most that Linux reads`);
+        refusals.push(`the xattr ${full} has ${value.length} bytes; ${VALUE_MAX} is the most that Linux reads`);
         continue;
       }
       const acl = prefix.index === 2 || prefix.index === 3 ? aclToDisk(value) : value;
       if (typeof acl === "string") {
-        refuse(`the xattr ${full} is ${acl}`);
+        refusals.push(`the xattr ${full} is ${acl}`);
         continue;
       }
       stored.push({ index: prefix.index, name: name.subarray(prefix.prefix.length), value: acl, large: -1 });
     }
-    return stored.sort(entryOrder);
+    return { stored: stored.sort(entryOrder), refusals, split: undefined, block: undefined };
   }
 
-  #place(index: number, entries: readonly Stored[], path: () => string): void {
+  #split(entries: readonly Stored[]): Split | string {
     const room = bodyRoom(this.style);
     const most = blockRoom(this.style);
-    const split = firstFit(entries, room);
-    const packed =
-      sizeOfAll(split.rest) <= most
-        ? split
+    const first = firstFit(entries, room);
+    const { body, rest } =
+      sizeOfAll(first.rest) <= most
+        ? first
         : firstFit(
             entries.toSorted((a, b) => sizeOf(b) - sizeOf(a)),
             room,
           );
-    const { body } = packed;
-    let rest = packed.rest.toSorted(entryOrder);
+    const byLength = rest.toSorted((a, b) => b.value.length - a.value.length || entryOrder(a, b));
+    let size = sizeOfAll(rest);
     let largeBlocks = 0;
-    while (sizeOfAll(rest) > most && this.style.features.has("ea_inode")) {
-      const longest = rest.filter((entry) => entry.large < 0).sort((a, b) => b.value.length - a.value.length)[0];
-      if (!longest || longest.value.length === 0) break;
-      const large = this.#largeValue(longest.value);
-      largeBlocks += Math.ceil(longest.value.length / this.style.blockSize);
-      rest = rest.map((entry) => (entry === longest ? { ...entry, large } : entry));
+    // The longest values move out until the others fit.
+    for (let i = 0; size > most && i < byLength.length && this.style.features.has("ea_inode"); i++) {
+      const entry = byLength[i] as Stored; // i is in range
+      if (entry.value.length === 0) break;
+      size -= pad(entry.value.length);
+      largeBlocks += Math.ceil(entry.value.length / this.style.blockSize);
+      byLength[i] = { ...entry, large: this.#largeValue(entry.value) };
     }
-    if (sizeOfAll(rest) > most) {
-      const hint = this.style.features.has("ea_inode")
-        ? ""
-        : "; the feature ea_inode or a larger --inode-size or --block-size holds more";
-      this.violations.lose(
-        "xattrs",
-        "nodes' xattrs",
-        path(),
-        `its xattrs take ${sizeOfAll(entries)} bytes; ${room} fit the inode and ${most} a block of ${this.style.blockSize}${hint}`,
-      );
-      return;
-    }
-    this.byNode.set(index, { body, block: rest.length > 0 ? this.#shared(rest) : -1, largeBlocks });
+    if (size <= most) return { body, rest: byLength.sort(entryOrder), largeBlocks };
+    const hint = this.style.features.has("ea_inode")
+      ? ""
+      : "; the feature ea_inode or a larger --inode-size or --block-size holds more";
+    return `its xattrs take ${sizeOfAll(entries)} bytes; ${room} fit the inode and ${most} a block of ${this.style.blockSize}${hint}`;
   }
 
   #largeValue(value: Uint8Array): number {
@@ -192,26 +216,25 @@ export class XattrPlanner implements XattrPlan {
       this.large.push({ value, references: 0, hash: crc32c(this.style.checksumSeed, value) });
       this.#largeOf.set(key, at);
     }
-    const large = this.large[at] as LargeValue; // just made or found
-    large.references++;
     return at;
   }
 
-  /** The block with these entries. Value inodes count one reference for each block that names them. */
-  #shared(entries: readonly Stored[]): number {
-    const key = entries
-      .map((entry) => `${entry.index}.${decodeName(entry.name)}\0${entry.large}\0${decodeName(entry.value)}`)
-      .join("\0\0");
-    const known = this.#blockOf.get(key);
-    const block = known === undefined ? undefined : this.blocks[known];
-    if (known !== undefined && block && block.references < XATTR_REFCOUNT_MAX) {
-      block.references++;
-      for (const entry of entries) if (entry.large >= 0) (this.large[entry.large] as LargeValue).references--;
-      return known;
+  /** The block with these entries. A value inode counts one reference for each block that names it. */
+  #shared(known: KnownSet, entries: readonly Stored[]): number {
+    if (known.block === undefined) {
+      const key = entries.map((entry) => `${entry.index}.${decodeName(entry.name)}\0${entry.large}\0${decodeName(entry.value)}`);
+      const text = key.join("\0\0");
+      known.block = this.#blockOf.get(text) ?? this.#newBlock(entries);
+      this.#blockOf.set(text, known.block);
     }
-    this.blocks.push({ entries, references: 1 });
-    this.#blockOf.set(key, this.blocks.length - 1);
-    return this.blocks.length - 1;
+    if ((this.blocks[known.block] as XattrBlock).references === XATTR_REFCOUNT_MAX) known.block = this.#newBlock(entries);
+    (this.blocks[known.block] as XattrBlock).references++; // found or just made
+    return known.block;
+  }
+
+  #newBlock(entries: readonly Stored[]): number {
+    for (const { large } of entries) if (large >= 0) (this.large[large] as LargeValue).references++;
+    return this.blocks.push({ entries, references: 0 }) - 1;
   }
 }
 

@@ -13,10 +13,10 @@ import { blockSum, checksumOf, signedChecksumOf } from "./checksum.ts";
 import type { TarEntry, TarKind } from "./entry.ts";
 import { MAX_EXTENSION } from "./limits.ts";
 import { readDecimal, readNumber } from "./number.ts";
-import { emptyRecords, knownKey, type PaxRecords, parsePax, parsePaxTime } from "./pax.ts";
+import { emptyRecords, type Fail, knownKey, type PaxRecords, parsePax, parsePaxTime } from "./pax.ts";
 import { BLOCK, oldgnu, sparseExtension, star, TYPE, ustar } from "./records.ts";
 import { addOldGnuPairs, checkedExtents, MapReader, parseMapRecord } from "./sparse.ts";
-import { xattrsOf } from "./xattr.ts";
+import { type FoundXattrs, isXattrKey, xattrsOf } from "./xattr.ts";
 
 const MAX_ID = 0xffff_ffff;
 
@@ -56,6 +56,8 @@ export class TarReader {
   #last: { readonly path: string; readonly data: number; readonly stored: number } | undefined;
 
   #global: PaxRecords = emptyRecords();
+  #globalXattrs: FoundXattrs | undefined;
+  #globalSeen = false;
   #local: PaxRecords = emptyRecords();
   #sawPax = false;
   #longName: Uint8Array | undefined;
@@ -193,6 +195,7 @@ export class TarReader {
     }
     this.#zeroBlocks = 0;
     this.#global = emptyRecords();
+    this.#forgetGlobal();
     this.#sawPax = false;
   }
 
@@ -266,6 +269,7 @@ export class TarReader {
     else {
       this.#sawPax = true;
       const global = type === TYPE.paxGlobal;
+      if (global) this.#forgetGlobal();
       parsePax(payload, base, global ? this.#global : this.#local, (sentence, offset) => {
         throw this.#error("corrupt", sentence, undefined, offset ?? base);
       });
@@ -369,11 +373,11 @@ export class TarReader {
     const fail = (sentence: string): never => {
       throw this.#error("corrupt", sentence, draft.path, this.position);
     };
-    const found = xattrsOf(this.#records(), owner, fail);
+    const found = this.#xattrs(owner, fail);
     draft.xattrs = found.xattrs;
     draft.namedAcls = found.namedAcls;
     if (found.aclMode !== undefined) draft.mode = (draft.mode & 0o7000) | found.aclMode;
-    for (const [key] of this.#records()) {
+    for (const key of this.#newKeys()) {
       if (knownKey(key) || this.#warnedKeys.has(key)) continue;
       this.#warnedKeys.add(key);
       this.#warn(
@@ -381,6 +385,30 @@ export class TarReader {
         `${this.#label}: the pax keyword ${quoteName(key)} is not understood and left out; first at ${quoteName(draft.path)}`,
       );
     }
+  }
+
+  #forgetGlobal(): void {
+    this.#globalXattrs = undefined;
+    this.#globalSeen = false;
+  }
+
+  /** The xattrs of an entry. Entries that add none to those of the global headers share one map, or few bytes would become many. */
+  #xattrs(owner: () => IdOf, fail: Fail): FoundXattrs {
+    if ([...this.#local.values.keys()].some(isXattrKey)) return xattrsOf(this.#records(), owner, fail);
+    const known = this.#globalXattrs;
+    if (known) return known;
+    const found = xattrsOf(this.#global.values, owner, fail);
+    // What an ACL by name comes to depends on the entry.
+    if (found.aclMode === undefined && found.namedAcls.length === 0) this.#globalXattrs = found;
+    return found;
+  }
+
+  /** Keys that have not been looked at: an entry's own, and those of a global header once. */
+  *#newKeys(): Generator<string> {
+    yield* this.#local.values.keys();
+    if (this.#globalSeen) return;
+    this.#globalSeen = true;
+    yield* this.#global.values.keys();
   }
 
   /** The records in force, an entry's own in front of the global ones. */

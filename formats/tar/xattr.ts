@@ -11,6 +11,11 @@ const NONE: readonly never[] = [];
 const SCHILY = "SCHILY.xattr.";
 const LIBARCHIVE = "LIBARCHIVE.xattr.";
 
+/** Whether a record has to do with xattrs. */
+export function isXattrKey(key: string): boolean {
+  return key.startsWith(SCHILY) || key.startsWith(LIBARCHIVE) || key === "RHT.security.selinux" || key.startsWith("SCHILY.acl.");
+}
+
 /** What the records of an entry carry. */
 export interface FoundXattrs {
   readonly xattrs: Xattrs | undefined;

@@ -19,6 +19,7 @@ import { leaveOutOutput } from "./output-in-source.ts";
 import { hostPath } from "./path.ts";
 import { note, print } from "./print.ts";
 import { progressBar } from "./progress.ts";
+import { catchSignals, releaseSignals } from "./signals.ts";
 import { addSourceFlags, readSources } from "./source-options.ts";
 import { humanSummary, jsonSummary } from "./summary.ts";
 
@@ -55,7 +56,8 @@ The same sources and options give the same bytes, always. UUIDs derive from the 
 the files: --uuid content takes that in, too) and from the options. SOURCE_DATE_EPOCH is the default of --clamp-mtime.
 
 Exit status: 0 done, 2 usage, 3 bad or unsupported input, 4 the system failed, 70 a bug of fsynth, 130, 143 interrupted,
-141 a closed pipe. A build that does not end with 0 leaves no output, and an older one as it was.`;
+141 a closed pipe. A build that fails leaves no output, and an older one as it was; once the image is complete, a summary that
+nobody can be told (a full disk behind standard output, a closed pipe) changes the exit status alone.`;
 
 /** Runs `fsynth build`; gives the exit status. */
 export async function buildCommand(args: readonly string[]): Promise<number> {
@@ -87,11 +89,13 @@ export async function buildCommand(args: readonly string[]): Promise<number> {
     warnings.push(warning);
     note(`fsynth: warning: ${warning.message}`);
   };
+  releaseSignals();
   const tree = await readSources(sources, flags, warn);
   leaveOutOutput(tree, sources, out, warn);
   const seed = seeded ? await contentSeed(tree) : undefined;
   // The inputs were checked against the tables above.
   const image = buildImage(format, profile, tree, { ...inputs, seed } as BuildOptions);
+  catchSignals();
   for (const warning of image.plan.warnings) warn(warning);
   const written = flags.dryRun ? await planned(image, flags, out) : await write(image, flags, out);
   if (flags.json) {

@@ -1,17 +1,21 @@
 // Text on the standard streams, all of it out before the process may end.
 
 import { writeSync } from "node:fs";
+import { FsynthError } from "../error.ts";
 
-/** Writes to standard output; rejects with EPIPE when its reader is gone. Gives the exit status of a command that ends with it. */
+/** Writes to standard output; rejects with `io`, caused by EPIPE when its reader is gone. Gives the exit status of a command that ends with it. */
 export function print(text: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    process.stdout.once("error", reject);
+    const failed = (cause: Error): void => {
+      reject(new FsynthError("io", `cannot write to standard output: ${cause.message}`, {}, { cause }));
+    };
+    process.stdout.once("error", failed);
     process.stdout.write(text, (error) => {
-      process.stdout.off("error", reject);
+      process.stdout.off("error", failed);
       if (error) {
         // The event that follows the callback would end the process.
         process.stdout.on("error", () => {});
-        reject(error);
+        failed(error);
       } else resolve(0);
     });
   });

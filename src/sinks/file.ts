@@ -1,6 +1,7 @@
 // The file sink: sparse, and atomic by a temporary name in the same folder. Devices and pipes are written through.
 
 import { host } from "#host";
+import { checkKeys, checkText, checkWord } from "../arguments.ts";
 import { quoteName } from "../bytes/names.ts";
 import { isZero } from "../bytes/zero.ts";
 import { FsynthError } from "../error.ts";
@@ -23,6 +24,9 @@ const BLOCK = 4096;
  * reading the contents throws, with the path of the file in the tree. Then nothing is left, and an older file is as it was.
  */
 export async function writeImage(plan: Plan, path: string, options: WriteToOptions = {}): Promise<Written> {
+  checkText("the path to write to", path);
+  checkKeys("writeTo", options, ["onProgress", "fsync", "compress", "force", "sha256"]);
+  checkWord("writeTo: compress", options.compress, ["none", "gzip", "zstd"]);
   const how = compressionFor(path, options.compress);
   checkParts(plan, how);
   const output = resolveOutput(path, options.force);

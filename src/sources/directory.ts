@@ -1,6 +1,7 @@
 // A directory of the host as a tree. Listing is synchronous and takes what lstat says; content stays where it is.
 
 import { host } from "#host";
+import { checkText } from "../arguments.ts";
 import { compareNames, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import type { FileStat } from "../host/port.ts";
@@ -9,6 +10,7 @@ import { excludeFilter } from "../tree/exclude.ts";
 import type { Metadata, Node, Time, Xattrs } from "../tree/node.ts";
 import { Tree } from "../tree/tree.ts";
 import { hostFileContent, isGone } from "./host-file.ts";
+import { checkSourceOptions } from "./options.ts";
 import { readXattrs } from "./xattrs.ts";
 
 /** How a host directory is read. */
@@ -51,6 +53,8 @@ export function fromDirectory(path: string, options: DirectoryOptions = {}): Tre
 
 /** Lays a host directory over `tree`, root on root. Otherwise as {@link fromDirectory}. */
 export function addDirectory(tree: Tree, path: string, options: DirectoryOptions = {}): void {
+  checkText("the path of a directory", path);
+  checkSourceOptions("a directory source", options);
   const rules = { replaceSymlinks: options.replaceSymlinks === true };
   const excluded = options.exclude?.length ? excludeFilter(options.exclude) : undefined;
   const root = rootOf(path);

@@ -14,6 +14,7 @@ import { FsynthError } from "../error.ts";
 import { toTime } from "../tree/metadata.ts";
 import type { Time } from "../tree/node.ts";
 import { Tree } from "../tree/tree.ts";
+import { checkSourceOptions } from "./options.ts";
 import { ContentSpool } from "./spool.ts";
 import { byteLimit, type TarOptions } from "./tar.ts";
 
@@ -68,6 +69,7 @@ const KINDS: Readonly<Record<string, TarKind>> = {
  * ```
  */
 export async function fromTarStream(extract: AsyncIterable<TarStreamEntry>, options: TarOptions = {}): Promise<Tree> {
+  checkSourceOptions("a tar source", options);
   const tree = new Tree();
   const limit = byteLimit(options);
   const spool = new ContentSpool(options.spoolDirectory);

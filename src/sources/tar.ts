@@ -18,6 +18,7 @@ import {
   openInput,
   type StreamInput,
 } from "./input.ts";
+import { checkSourceOptions } from "./options.ts";
 import { ContentSpool } from "./spool.ts";
 import { unpacked } from "./unpack.ts";
 
@@ -66,6 +67,7 @@ export async function fromTar(source: TarSource | readonly TarSource[], options:
 
 /** Lays a tar archive over `tree`. Otherwise as {@link fromTar}. When it throws, the tree may hold a part of the archive. */
 export async function addTar(tree: Tree, source: TarSource, options: TarOptions = {}): Promise<void> {
+  checkSourceOptions("a tar source", options);
   await addTarInput(tree, openInput(source), options);
 }
 

@@ -1,6 +1,8 @@
 // What a file holds: a size, where its data lies, and a way to read any range. Never the bytes themselves,
 // unless the caller brought them in memory.
 
+import { shown } from "../arguments.ts";
+import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 
 /** A run of data within a file, in bytes. */
@@ -42,6 +44,24 @@ export function bytesContent(bytes: Uint8Array | string): Content {
 }
 
 /**
+ * The content behind what callers give for one: text (as UTF-8), bytes (not copied) or a content.
+ *
+ * Throws `usage` for anything else, and for a content whose size or extents are none. `path` is for the error.
+ */
+export function toContent(path: string, given: Content | Uint8Array | string): Content {
+  if (typeof given === "string" || given instanceof Uint8Array) return bytesContent(given);
+  if (typeof given !== "object" || given === null || typeof given.size !== "number" || typeof given.read !== "function") {
+    throw new FsynthError(
+      "usage",
+      `${quoteName(String(path))}: the content is ${shown(given)}, expected text, a Uint8Array or { size, read }`,
+      { path },
+    );
+  }
+  checkExtents(given.size, given.extents ?? []);
+  return given;
+}
+
+/**
  * Content with holes. `data` holds the bytes of `extents` one behind the other (left out: nothing but holes).
  *
  * Throws `usage` when the extents are out of order, overlap, or leave `size`.
@@ -66,7 +86,7 @@ function checkExtents(size: number, extents: readonly Extent[]): void {
     if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < end || length < 0 || offset + length > size) {
       throw new FsynthError(
         "usage",
-        `sparse content: extent ${offset}+${length} must lie behind ${end} and within ${size} bytes`,
+        `content of extents: extent ${offset}+${length} must lie behind ${end} and within ${size} bytes`,
       );
     }
     end = offset + length;

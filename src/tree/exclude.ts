@@ -1,5 +1,7 @@
 // Globs over the paths of a tree.
 
+import { shown } from "../arguments.ts";
+import { FsynthError } from "../error.ts";
 import { compile } from "./glob.ts";
 
 /** Tells whether a path (with a leading `/`) matches. */
@@ -9,8 +11,12 @@ export type PathFilter = (path: string) => boolean;
  * The filter of `--exclude` globs, as {@link pathFilter} reads them, but that `/dir/**` empties a directory and keeps it. What
  * an excluded directory holds is excluded with it, since nobody looks below it.
  */
-export function excludeFilter(globs: readonly string[]): PathFilter {
-  return pathFilter(globs.map((glob) => glob.replace(/\/\*\*\/*$/, "/**/*")));
+export function excludeFilter(globs: readonly string[] | string): PathFilter {
+  const list: unknown = typeof globs === "string" ? [globs] : globs;
+  if (!Array.isArray(list) || list.some((glob) => typeof glob !== "string")) {
+    throw new FsynthError("usage", `exclude is ${shown(globs)}, expected a list of globs`, { option: "exclude" });
+  }
+  return pathFilter((list as readonly string[]).map((glob) => glob.replace(/\/\*\*\/*$/, "/**/*")));
 }
 
 /**

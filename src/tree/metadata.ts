@@ -1,5 +1,6 @@
 // Metadata as callers give it, checked and completed once.
 
+import { checkKeys, shown } from "../arguments.ts";
 import { encodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import { imageTime, type Kind, type Metadata, type Time, type Xattrs } from "./node.ts";
@@ -23,7 +24,7 @@ export interface MetadataInput {
   readonly xattrs?: Xattrs | Readonly<Record<string, Uint8Array | string>>;
 }
 
-const KEYS = new Set(["mode", "uid", "gid", "mtime", "atime", "ctime", "btime", "xattrs"]);
+const KEYS = ["mode", "uid", "gid", "mtime", "atime", "ctime", "btime", "xattrs"];
 
 /** The checked {@link Time} of any input. Throws `usage`. */
 export function toTime(input: TimeInput): Time {
@@ -49,6 +50,11 @@ function checkedTime(sec: number, nsec: number): Time {
   return { sec, nsec };
 }
 
+function isPlain(input: MetadataInput): boolean {
+  for (const key in input) if (!KEYS.includes(key)) return false;
+  return typeof input === "object" && input !== null;
+}
+
 const DEFAULT_MODE: Record<Kind, number> = {
   file: 0o644,
   directory: 0o755,
@@ -61,13 +67,8 @@ const DEFAULT_MODE: Record<Kind, number> = {
 
 /** Complete metadata for a node of `kind` at `path` (for errors). Throws `usage`. */
 export function toMetadata(kind: Kind, path: string, input: MetadataInput = {}): Metadata {
-  for (const key of Object.keys(input)) {
-    if (!KEYS.has(key)) {
-      throw new FsynthError("usage", `${quoteName(path)}: unknown metadata "${key}"; known are ${[...KEYS].join(", ")}`, {
-        path,
-      });
-    }
-  }
+  // The place is put together only when there is something to say.
+  if (!isPlain(input)) checkKeys(`${quoteName(path)}: metadata`, input, KEYS);
   const mtime = input.mtime === undefined ? imageTime : toTime(input.mtime);
   const time = (given: TimeInput | undefined): Time => (given === undefined ? mtime : toTime(given));
   return {
@@ -99,9 +100,16 @@ function toXattrs(path: string, input: MetadataInput["xattrs"]): Xattrs | undefi
   const map = new Map<string, Uint8Array>();
   for (const [name, value] of entries) {
     checkXattrName(path, name);
-    map.set(name, typeof value === "string" ? encoder.encode(value) : value);
+    map.set(name, typeof value === "string" ? encoder.encode(value) : checkedXattrValue(path, name, value));
   }
   return map;
+}
+
+export function checkedXattrValue(path: string, name: string, value: Uint8Array): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw new FsynthError("usage", `${quoteName(path)}: the xattr ${name} is ${shown(value)}, expected text or a Uint8Array`, {
+    path,
+  });
 }
 
 /** Throws unless `name` is the full name of an xattr: a namespace, a dot and at least one more byte, 255 bytes at most (xattr(7)). */

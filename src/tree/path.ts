@@ -1,5 +1,6 @@
 // Paths inside a tree: absolute or not, `./` and repeated slashes allowed, `..` never.
 
+import { checkText } from "../arguments.ts";
 import { encodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 
@@ -8,6 +9,7 @@ export const NAME_MAX = 255;
 
 /** The names of a path, the root being the empty list. Throws `source` for `..`, NUL and names over 255 bytes. */
 export function splitPath(path: string): string[] {
+  checkText("a path", path);
   const names: string[] = [];
   for (const name of path.split("/")) {
     if (name === "" || name === ".") continue;

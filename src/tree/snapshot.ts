@@ -93,6 +93,7 @@ class Taking {
   #nameEnd = 0;
   #newest: Time | undefined;
   readonly #excluded: PathFilter | undefined;
+  readonly #sorted = new Map<Xattrs, readonly Xattr[]>();
 
   constructor(
     readonly tree: Tree,
@@ -202,6 +203,16 @@ class Taking {
     this.#nameStart[this.#entries] = at;
   }
 
+  /** One array for all nodes that share a map: planners know by it what they have seen. */
+  #xattrs(xattrs: Xattrs): readonly Xattr[] {
+    let sorted = this.#sorted.get(xattrs);
+    if (!sorted) {
+      sorted = sortedXattrs(xattrs);
+      this.#sorted.set(xattrs, sorted);
+    }
+    return sorted;
+  }
+
   #finish(
     node: Node,
     time: Time,
@@ -226,7 +237,7 @@ class Taking {
       mtime: settle(node.mtime),
       ctime: settle(node.ctime),
       btime: settle(node.btime),
-      xattrs: node.xattrs ? sortedXattrs(node.xattrs) : NO_XATTRS,
+      xattrs: node.xattrs ? this.#xattrs(node.xattrs) : NO_XATTRS,
       entry,
       parent,
       links,

@@ -1,9 +1,18 @@
 // The tree as its owner edits it. Building takes a snapshot (snapshot.ts) and leaves the tree editable.
 
+import { checkText } from "../arguments.ts";
 import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
-import { bytesContent, type Content } from "./content.ts";
-import { checkedInteger, checkXattrName, type MetadataInput, type TimeInput, toMetadata, toTime } from "./metadata.ts";
+import { type Content, toContent } from "./content.ts";
+import {
+  checkedInteger,
+  checkedXattrValue,
+  checkXattrName,
+  type MetadataInput,
+  type TimeInput,
+  toMetadata,
+  toTime,
+} from "./metadata.ts";
 import type { DirectoryNode, Metadata, Node, Xattrs } from "./node.ts";
 import { splitPath } from "./path.ts";
 
@@ -47,8 +56,7 @@ export class Tree {
 
   /** Adds a regular file. `content` is text (as UTF-8), bytes (not copied) or any {@link Content}. */
   file(path: string, content: Content | Uint8Array | string, metadata?: MetadataInput): this {
-    const held = typeof content === "string" || content instanceof Uint8Array ? bytesContent(content) : content;
-    return this.put(path, { kind: "file", ...toMetadata("file", path, metadata), content: held });
+    return this.put(path, { kind: "file", ...toMetadata("file", path, metadata), content: toContent(path, content) });
   }
 
   /** Adds a directory, or gives an existing one this metadata. */
@@ -133,7 +141,7 @@ export class Tree {
   setXattr(path: string, name: string, value: Uint8Array | string): this {
     const node = this.#existing(path);
     checkXattrName(path, name);
-    const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
+    const bytes = typeof value === "string" ? new TextEncoder().encode(value) : checkedXattrValue(path, name, value);
     node.xattrs = new Map(node.xattrs ?? []).set(name, bytes);
     return this;
   }
@@ -282,6 +290,7 @@ function merge(into: DirectoryNode, from: DirectoryNode): void {
 }
 
 function checkTarget(path: string, target: string): void {
+  checkText(`the target of ${quoteName(path)}`, target);
   if (target === "" || target.includes("\0")) {
     throw new FsynthError(
       "source",

@@ -23,7 +23,8 @@ const FEATURES = {
   imagic_inodes: { word: "compat", bit: 0x2, writes: false },
   has_journal: { word: "compat", bit: 0x4, writes: true },
   ext_attr: { word: "compat", bit: 0x8, writes: true },
-  resize_inode: { word: "compat", bit: 0x10, writes: true, excludes: ["meta_bg"] },
+  // The resize inode is itself larger than 2 GiB.
+  resize_inode: { word: "compat", bit: 0x10, writes: true, needs: ["large_file"], excludes: ["meta_bg"] },
   dir_index: { word: "compat", bit: 0x20, writes: true },
   lazy_bg: { word: "compat", bit: 0x40, writes: false },
   snapshot_bitmap: { word: "compat", bit: 0x100, writes: false },
