@@ -62,6 +62,11 @@ describe(`random trees, seed ${seed}`, () => {
         const expected = asTarHolds(takeSnapshot(socketless(recipe)));
         expect(await compareTreesFully(takeSnapshot(await fromImage(volume)), expected)).toEqual([]);
         expect(tar.check?.(imageOf(bytes))).toEqual([]);
+        const options = { rootEntry: recipe.length % 2 === 0, blockingFactor: 1 + (recipe.length % 30), times: "mtime" } as const;
+        const other = await openImage(await buildTar(socketless(recipe), options).bytes());
+        const again = buildTar(await fromImage(other), other.buildOptions());
+        if (options.rootEntry) expect(await again.sha256()).toBe(await buildTar(socketless(recipe), options).sha256());
+        else expect(again.size).toBe(other.size);
       }),
       { numRuns: 60, seed },
     );

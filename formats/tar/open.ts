@@ -2,11 +2,13 @@
 
 import { quoteName } from "../../src/bytes/names.ts";
 import { viewOf } from "../../src/bytes/struct.ts";
+import { isZero } from "../../src/bytes/zero.ts";
 import { FsynthError } from "../../src/error.ts";
 import { RunList, treeVolume } from "../../src/image/tree-volume.ts";
 import type { ImageBytes, Owned, Problem, UsedRun, VolumeReader } from "../../src/image/volume.ts";
 import { Window } from "../../src/image/window.ts";
 import type { Content } from "../../src/tree/content.ts";
+import { splitPath } from "../../src/tree/path.ts";
 import { Tree } from "../../src/tree/tree.ts";
 import { blockSum, checksumOf, signedChecksumOf } from "./checksum.ts";
 import type { TarEntry } from "./entry.ts";
@@ -14,6 +16,7 @@ import { TarLayer } from "./layer.ts";
 import { readNumber } from "./number.ts";
 import { TarReader, type TarReaderEvents } from "./read.ts";
 import { BLOCK, ustar } from "./records.ts";
+import { archiveSize, MAX_BLOCKING, tarOptions } from "./write/options.ts";
 
 /** Whether `head`, the front of something, is that of a tar archive with an entry. */
 export function isTarHead(head: Uint8Array): boolean {
@@ -30,7 +33,19 @@ export function isTarHead(head: Uint8Array): boolean {
 export function recognisesTar(image: ImageBytes): boolean {
   const head = new Uint8Array(Math.min(image.size, BLOCK));
   image.readAt(0, head);
-  return isTarHead(head);
+  return isTarHead(head) || isEmptyArchive(image);
+}
+
+/** Largest archive without entries that is taken for one. */
+const MAX_EMPTY = 64 * 1024;
+
+/** Nothing but blocks of zeros is a tar archive without entries, when it is no longer than a record or a few. */
+function isEmptyArchive(image: ImageBytes): boolean {
+  const { size } = image;
+  if (size < 2 * BLOCK || size > MAX_EMPTY || size % BLOCK !== 0) return false;
+  const bytes = new Uint8Array(size);
+  image.readAt(0, bytes);
+  return isZero(bytes, 0, size);
 }
 
 /** Reads all headers. */
@@ -61,9 +76,13 @@ export function openTar(image: ImageBytes): VolumeReader {
   const contentOf = contentIn(image);
   const list = new RunList();
   let members = 0;
+  let rootEntry = false;
+  let end = 0;
   readArchive(image, {
     onEntry(entry) {
       members++;
+      rootEntry ||= splitPath(entry.path).length === 0;
+      end = Math.ceil((entry.data + entry.stored) / BLOCK) * BLOCK;
       layer.add(entry, contentOf);
       list.add(entry.offset, entry.data, "headers", entry.path, "padding");
       list.add(entry.data, entry.data + entry.stored, "file", entry.path, "padding");
@@ -78,8 +97,21 @@ export function openTar(image: ImageBytes): VolumeReader {
     runs: list.finish(image.size, "padding"),
     within: fieldOf,
     facts: { members },
-    buildOptions: {},
+    buildOptions: optionsOf(end, image.size, rootEntry),
   });
+}
+
+/** The options that give an archive of ours: how times were written shows in which are there. */
+function optionsOf(end: number, size: number, rootEntry: boolean): Readonly<Record<string, unknown>> {
+  const fits = (factor: number): boolean => archiveSize(end, factor) === size;
+  const { blockingFactor } = tarOptions;
+  // Two factors that give one size give the same bytes.
+  let factor = blockingFactor.default;
+  if (!fits(factor)) for (factor = 1; factor < MAX_BLOCKING && !fits(factor); factor++);
+  return {
+    ...(rootEntry ? {} : { rootEntry: false }),
+    ...(fits(factor) && factor !== blockingFactor.default ? { blockingFactor: factor } : {}),
+  };
 }
 
 /** The field of a header that a byte lies in; of an entry with records, only its last block is known to be a header. */

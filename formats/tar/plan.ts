@@ -7,9 +7,8 @@ import { checkOffset } from "../../src/image/merge.ts";
 import type { Plan } from "../../src/image/plan.ts";
 import type { Snapshot } from "../../src/tree/snapshot.ts";
 import { checkNodes } from "./limits.ts";
-import { BLOCK } from "./records.ts";
 import { Layout } from "./write/layout.ts";
-import type { TarBuildValues } from "./write/options.ts";
+import { archiveSize, type TarBuildValues } from "./write/options.ts";
 import { regionsOf } from "./write/regions.ts";
 
 /** Plans an archive: ustar headers, and pax records for what they cannot hold. */
@@ -18,9 +17,7 @@ export function planTar(profile: string, snapshot: Snapshot, options: TarBuildVa
   checkNodes(snapshot, violations);
   const layout = new Layout(snapshot, options, violations);
   const warnings = violations.settle();
-  const record = options.blockingFactor * BLOCK;
-  // Two blocks of zeros are the end.
-  const size = Math.ceil((layout.end + 2 * BLOCK) / record) * record;
+  const size = archiveSize(layout.end, options.blockingFactor);
   if (size > Number.MAX_SAFE_INTEGER) {
     throw new FsynthError(
       "unsupported",
