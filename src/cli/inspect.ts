@@ -1,8 +1,13 @@
 // `fsynth inspect`: what an image is, how its groups are used, and what takes the space.
 
-import type { Inspection } from "../image/volume.ts";
+import { host } from "#host";
+import { escapeName } from "../bytes/names.ts";
+import type { Inspection, Volume } from "../image/volume.ts";
+import { resolveOutput } from "../sinks/output.ts";
+import { makeTemporary } from "../sinks/temporary.ts";
 import { newCommand, parse } from "./command.ts";
 import { usage } from "./failure.ts";
+import { hostPath } from "./path.ts";
 import { print } from "./print.ts";
 import { amount } from "./progress.ts";
 import { openArgument } from "./volume.ts";
@@ -10,8 +15,12 @@ import { openArgument } from "./volume.ts";
 const HELP = `
 IMAGE is any image that fsynth opens; - is standard input. Changes nothing.
 
+--html writes one page that needs nothing else: the map of all blocks, whose they are, groups, files in pieces. An older FILE is
+replaced; - is standard output.
+
 Examples:
   fsynth inspect root.ext4
+  fsynth inspect --html root.html root.ext4
   fsynth inspect --json root.ext4 | jq .space`;
 
 /** Groups that are shown; --json has all. */
@@ -19,14 +28,45 @@ const GROUPS_SHOWN = 64;
 
 /** Runs `fsynth inspect`; gives the exit status. */
 export async function inspectCommand(args: readonly string[]): Promise<number> {
-  const command = newCommand("inspect", "[--json] IMAGE", "Tells what an image is and what takes its space.")
+  const command = newCommand("inspect", "[--json|--html FILE] IMAGE", "Tells what an image is and what takes its space.")
     .option("--json", "As one JSON object.")
+    .option("--html <FILE>", "As a page that draws the map of the blocks.")
     .addHelpText("after", HELP);
   if (!(await parse(command, args))) return 0;
   const [image, ...more] = command.args;
   if (more.length > 0) throw usage(`fsynth inspect takes one IMAGE, found "${more[0]}" as well`);
-  const inspection = (await openArgument(image)).inspect();
-  return await print(command.opts<{ json?: true }>().json ? `${JSON.stringify(inspection, undefined, 2)}\n` : asText(inspection));
+  const { json, html } = command.opts<{ json?: true; html?: string }>();
+  if (json && html !== undefined) throw usage("--json and --html exclude each other");
+  const volume = await openArgument(image);
+  if (html !== undefined) return await writePage(html, image ?? "", volume);
+  const inspection = volume.inspect();
+  return await print(json ? `${JSON.stringify(inspection, undefined, 2)}\n` : asText(inspection));
+}
+
+async function writePage(file: string, image: string, volume: Volume): Promise<number> {
+  const { inspectionPage } = await import("./inspect-html.ts");
+  const page = inspectionPage(image === "-" ? "standard input" : escapeName(image.slice(image.lastIndexOf("/") + 1)), volume);
+  if (file === "-") return await print(page);
+  const output = resolveOutput(hostPath(file));
+  const bytes = new TextEncoder().encode(page);
+  if (output.kind === "file") {
+    const temporary = makeTemporary(output);
+    try {
+      temporary.handle.writeAt(0, bytes);
+      temporary.commit(false);
+    } catch (error) {
+      temporary.discard();
+      throw error;
+    }
+  } else if (output.kind === "outlet") {
+    const outlet = await host.files.openOutlet(output.to);
+    try {
+      await outlet.write(bytes);
+    } finally {
+      outlet.close();
+    }
+  }
+  return 0;
 }
 
 function asText({ format, size, facts, features, groups, space, fragmentation }: Inspection): string {
