@@ -164,7 +164,7 @@ export class TarReader {
       const hint = this.#sawHeader ? "" : "; this is no tar archive";
       throw this.#error(
         "corrupt",
-        `the checksum of a header is ${Number.isNaN(found) ? "no number" : found}, expected ${checksum}${hint}`,
+        `the checksum of a header is ${spelled(found)}, expected ${checksum}${hint}`,
         undefined,
         this.position,
       );
@@ -584,23 +584,13 @@ export class TarReader {
 
   #checked(value: number, field: string, most: number, path: string | undefined): number {
     if (value >= 0 && value <= most) return value;
-    throw this.#error(
-      "corrupt",
-      `its ${field} is ${Number.isNaN(value) ? "no number" : value}, expected 0 to ${most}`,
-      path,
-      this.position,
-    );
+    throw this.#error("corrupt", `its ${field} is ${spelled(value)}, expected 0 to ${most}`, path, this.position);
   }
 
   #timeField(bytes: Uint8Array, at: number, length: number, field: string, path: string): Time {
     const sec = readNumber(bytes, at, length);
     if (!Number.isSafeInteger(sec)) {
-      throw this.#error(
-        "corrupt",
-        `its ${field} is ${Number.isNaN(sec) ? "no number" : "beyond 2^53 seconds"}`,
-        path,
-        this.position,
-      );
+      throw this.#error("corrupt", `its ${field} is ${spelled(sec)}, expected seconds within 2^53`, path, this.position);
     }
     // Neighbours often share their time: one object for all of them.
     if (this.#time.sec !== sec || this.#time.nsec !== 0) this.#time = { sec, nsec: 0 };
@@ -667,6 +657,12 @@ export class TarReader {
     this.#state = "done";
     this.want = 0;
   }
+}
+
+/** A number of a header for a person to read. */
+function spelled(value: number): string {
+  if (Number.isNaN(value)) return "no number";
+  return Number.isSafeInteger(value) ? String(value) : "a number beyond 2^53";
 }
 
 function roundUp(bytes: number): number {
