@@ -4,10 +4,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { recipeArbitrary, treeOf } from "./arbitrary/tree.ts";
 import { runSeed } from "./judge/ext.ts";
-import { buildArbitrary, judgeBuild, limitsOf, needSleuthkit, optionsArbitrary, PROFILES } from "./judge/ufs.ts";
+import { buildArbitrary, judgeBuild, limitsOf, needReaders, optionsArbitrary, PROFILES } from "./judge/ufs.ts";
 import { roundTrip } from "./judge/ufs-read.ts";
 
-const tools = needSleuthkit();
+const tools = needReaders();
 const seed = runSeed();
 const RUNS = 150;
 

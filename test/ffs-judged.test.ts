@@ -5,9 +5,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { treeOf } from "./arbitrary/tree.ts";
 import { runSeed } from "./judge/ext.ts";
-import { buildArbitrary, judgeBuild, needSleuthkit } from "./judge/ufs.ts";
+import { buildArbitrary, judgeBuild, needReaders } from "./judge/ufs.ts";
 
-const tools = needSleuthkit();
+const tools = needReaders();
 const seed = runSeed();
 const RUNS = Number(process.env.FSYNTH_FFS_RUNS ?? 8);
 

@@ -1,4 +1,4 @@
-// FFS images before their judges: sleuthkit (fls, tsk_recover, istat), GRUB (grub-fstest), and where a BSD brings it,
+// FFS images before their judges: sleuthkit (fls, icat), GRUB (grub-fstest), and where a BSD brings it,
 // fsck_ffs.
 
 import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
@@ -86,8 +86,8 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
   }
 }
 
-export function needSleuthkit(): boolean {
-  return need("fls", "istat", "fsstat", "tsk_recover", "icat");
+export function needReaders(): boolean {
+  return need("fls", "icat", "grub-fstest");
 }
 
 /** What fsck_ffs says beyond its pass lines; nothing where there is no fsck_ffs, which only BSDs have. */
