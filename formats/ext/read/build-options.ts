@@ -101,11 +101,8 @@ function surveyOf(nodes: Nodes, made: number | undefined): Survey {
   return { lastInode, newest };
 }
 
-/**
- * The inodes to ask for: nothing when as many as needed come to this layout. A ratio before a number: it asks for fewer of
- * the smaller layouts that the planner tries first, which might have no room for the number.
- */
-function inodesOption(sb: Super, last: number): string | number | undefined {
+/** The number of inodes to ask for: none when as many as needed come to this layout, else the least that does. */
+function inodesOption(sb: Super, last: number): number | undefined {
   const frame = makeFrame(sb.blockSize, sb.inodeSize, sb.features);
   const fits = (inodes: number): boolean => {
     const shape = shapeFor(frame, sb.blocks, inodes);
@@ -114,12 +111,8 @@ function inodesOption(sb: Super, last: number): string | number | undefined {
     );
   };
   if (fits(last)) return undefined;
-  const size = sb.blocks * sb.blockSize;
   const step = Math.max(8, frame.inodesPerBlock);
   const least = Math.max(last, (sb.inodesPerGroup - step) * sb.groups + 1);
-  for (const bytes of [Math.ceil(size / sb.inodes), Math.floor(size / least)]) {
-    if (bytes >= 1 && fits(Math.max(last, Math.floor(size / bytes)))) return `1/${bytes}`;
-  }
   return fits(least) ? least : sb.inodes;
 }
 

@@ -84,6 +84,15 @@ export function usageIndex(nodes: Nodes): UsageIndex {
   const fragmentation = { files: 0, fragmented: 0, runs: 0 };
   const xattrBlocks = new Set<number>();
   const own = (use: Use["use"], inode: number, block: number, count: number, logical: number): void => {
+    if (!disk.holds(block, count)) {
+      refuse({
+        code: "block-range",
+        place: inode === 0 ? "superblock" : `inode ${inode}`,
+        found: `its ${use} lies at block ${block}`,
+        expected: `blocks ${Math.max(1, sb.firstBlock)} to ${sb.blocks - 1}`,
+        where: inode === 0 ? { record: "superblock" } : { record: "inode", index: inode },
+      });
+    }
     uses.push({ block, count, use, group: 0, inode, logical });
   };
   for (const { inode, parent, name } of walkNodes(nodes, ReservedInode.root)) {
