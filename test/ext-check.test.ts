@@ -240,7 +240,14 @@ const WRONG: readonly (readonly [code: string, patient: string, ...changes: Chan
   ["journal-external", EXT4, ["superblock", "s_journal_uuid", 99]],
 ];
 
-test.each(WRONG)("%s, in %s", async (code, patient, ...changes) => {
+const CASES = WRONG.map(([code, patient, ...changes]) => ({
+  code,
+  patient,
+  changes,
+  fields: changes.map(([record, field]) => `${record}.${field}`).join(),
+}));
+
+test.each(CASES)("$code, in $patient: $fields", async ({ code, patient, changes }) => {
   const one = await Case.of(patient);
   for (const change of changes) one.set(...change);
   expect(one.codes).toContain(code);

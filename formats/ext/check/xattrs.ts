@@ -134,7 +134,7 @@ class Entries {
 
   /** False when what follows makes no sense any more. */
   #value(at: number, nameLength: number, left: number): boolean {
-    const { state, area, tell } = this;
+    const { area, tell } = this;
     const view = this.#view;
     const size = e.e_value_size.get(view, at);
     const inum = e.e_value_inum.get(view, at);
@@ -142,7 +142,7 @@ class Entries {
     const name = area.subarray(at + XattrEntry.size, at + XattrEntry.size + nameLength);
     if (inum !== 0) return this.#valueInode(inum, size, hash, name);
     const from = this.base + e.e_value_offs.get(view, at);
-    if (size > VALUE_MAX || from + size > area.length || (this.inBody && size > left)) {
+    if (size > VALUE_MAX || (from + size > area.length && (size > 0 || !this.inBody)) || (this.inBody && size > left)) {
       tell("xattr-value", `the value of an xattr takes bytes ${from} to ${from + size}`, `bytes up to ${area.length}`);
       return false;
     }
@@ -157,7 +157,6 @@ class Entries {
       tell("xattr-hash", `the hash of an xattr is ${hex(hash)}`, hex(unsigned));
       return !this.inBody;
     }
-    void state;
     return true;
   }
 
