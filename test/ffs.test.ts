@@ -222,3 +222,21 @@ test("identity is derived, and can be set", async () => {
   const volume = await open(buildFfs(small(), { fsId: "00112233445566FF", label: "root" }));
   expect(volume.inspect().facts).toMatchObject({ id: "00112233445566ff", label: "root" });
 });
+
+test("a journal that has to be replayed is named", async () => {
+  const bytes = await buildFfs(small(), { version: 1 }).bytes();
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const read = {
+    size: bytes.length,
+    readAt: (at: number, target: Uint8Array) => target.set(bytes.subarray(at, at + target.length)),
+  };
+  // fs_flags, fs_journal_version, fs_journal_location.
+  view.setUint32(8192 + 1312, 0x100, true);
+  bytes.set([1, 2], 8192 + 864);
+  expect(ffs.open?.(read).root).toBe(2);
+  bytes[8192 + 209] = 0;
+  expect(refusal(() => ffs.open?.(read))).toMatchObject({
+    code: "unsupported",
+    message: expect.stringContaining("WAPBL") as string,
+  });
+});

@@ -1,7 +1,6 @@
 // The device nodes that a small NetBSD system needs, with NetBSD's numbers for amd64 and i386, as its etc/MAKEDEV makes them.
 
 import { compareBytes, encodeName } from "../../src/bytes/names.ts";
-import { emptyContent } from "../../src/tree/content.ts";
 import { entryName, type Snapshot, type SnapshotNode } from "../../src/tree/snapshot.ts";
 
 const DEVICES: readonly (readonly [name: string, kind: "c" | "b", major: number, minor: number, mode: number])[] = [
@@ -30,103 +29,102 @@ const DEVICES: readonly (readonly [name: string, kind: "c" | "b", major: number,
   ["zero", "c", 2, 12, 0o666],
 ];
 
+/** A node that is still being put in its place. */
+type Growing = { -readonly [K in keyof SnapshotNode]: SnapshotNode[K] };
+type Named = readonly [name: Uint8Array, node: number];
+
 /** A snapshot with them in /dev, which is made if it is missing. Names that the tree has stay as they are. */
 export function withNetbsdDevices(snapshot: Snapshot): Snapshot {
-  return new Adding(snapshot).add();
+  const nodes: Growing[] = snapshot.nodes.map((node) => ({ ...node }));
+  const root = nodes[0] as Growing; // every tree has a root
+  const runOf = (node: Growing): Named[] =>
+    Array.from({ length: node.count }, (_, i) => [
+      entryName(snapshot, node.first + i),
+      snapshot.entryNode[node.first + i] as number, // within its run
+    ]);
+  const dev = encodeName("dev");
+  const known = runOf(root).find(([name]) => compareBytes(name, dev) === 0)?.[1];
+  const device = known ?? nodes.length;
+  if (known === undefined) nodes.push(made(snapshot, "directory", 0o755, 0, 0, 0));
+  // A /dev that is no directory stays as it is: nothing can be added to it.
+  else if (nodes[known]?.kind !== "directory") return snapshot;
+  const own = known === undefined ? [] : runOf(nodes[known] as Growing); // just looked at
+  const added = DEVICES.filter(([name]) => own.every(([held]) => compareBytes(held, encodeName(name)) !== 0)).map(
+    ([name, kind, major, minor, mode]): Named => {
+      nodes.push(made(snapshot, kind === "c" ? "character-device" : "block-device", mode, major, minor, device));
+      return [encodeName(name), nodes.length - 1];
+    },
+  );
+  const runs = new Map<number, Named[]>([[device, [...own, ...added]]]);
+  if (known === undefined) {
+    runs.set(0, [...runOf(root), [dev, device]]);
+    root.subdirectories++;
+  }
+  return gathered(snapshot, nodes, (index, node) => runs.get(index) ?? runOf(node));
 }
 
-class Adding {
-  readonly #nodes: SnapshotNode[] = [];
-  readonly #entryNode: number[] = [];
-  readonly #nameStart: number[] = [0];
-  readonly #names: number[] = [];
-
-  constructor(readonly snapshot: Snapshot) {}
-
-  add(): Snapshot {
-    const { snapshot } = this;
-    this.#nodes.push(...snapshot.nodes.map((node) => ({ ...node })));
-    const root = this.#nodes[0] as SnapshotNode; // every tree has a root
-    let dev = this.#child(root, "dev");
-    const made = dev < 0;
-    if (made) dev = this.#node("directory", 0o755, 0, 0, 0);
-    const device = this.#nodes[dev] as SnapshotNode;
-    // A /dev that is no directory stays as it is: nothing can be added to it.
-    if (device.kind !== "directory") return snapshot;
-    const added = DEVICES.filter(([name]) => made || this.#child(device, name) < 0).map(
-      ([name, kind, major, minor, mode]) =>
-        [encodeName(name), this.#node(kind === "c" ? "character-device" : "block-device", mode, major, minor, dev)] as const,
-    );
-    // All runs anew, in the order of the nodes: those of /dev and the root have grown.
-    this.#nodes.forEach((node, index) => {
-      if (node.kind !== "directory") return;
-      const old = index < snapshot.nodes.length ? this.#run(node) : [];
-      if (index === dev) this.#put(node, [...old, ...added]);
-      else if (index === 0 && made) this.#put(node, [...old, [encodeName("dev"), dev] as const]);
-      else this.#put(node, old);
-    });
-    if (made) root.subdirectories++;
-    return {
-      nodes: this.#nodes,
-      entries: this.#entryNode.length,
-      entryNode: Uint32Array.from(this.#entryNode),
-      nameStart: Uint32Array.from(this.#nameStart),
-      names: Uint8Array.from(this.#names),
-      time: snapshot.time,
-    };
-  }
-
-  #run(node: SnapshotNode): (readonly [name: Uint8Array, node: number])[] {
-    return Array.from({ length: node.count }, (_, i) => [
-      entryName(this.snapshot, node.first + i),
-      this.snapshot.entryNode[node.first + i] as number, // within its run
-    ]);
-  }
-
-  #child(node: SnapshotNode, name: string): number {
-    const bytes = encodeName(name);
-    return this.#run(node).find(([found]) => compareBytes(found, bytes) === 0)?.[1] ?? -1;
-  }
-
-  #node(kind: SnapshotNode["kind"], mode: number, major: number, minor: number, parent: number): number {
-    const { time } = this.snapshot;
-    this.#nodes.push({
-      kind,
-      mode,
-      uid: 0,
-      gid: 0,
-      atime: time,
-      mtime: time,
-      ctime: time,
-      btime: time,
-      xattrs: [],
-      entry: 0,
-      parent,
-      links: 1,
-      content: kind === "file" ? emptyContent : undefined,
-      target: undefined,
-      major,
-      minor,
-      first: 0,
-      count: 0,
-      subdirectories: 0,
-    });
-    return this.#nodes.length - 1;
-  }
-
-  #put(node: SnapshotNode, run: readonly (readonly [name: Uint8Array, node: number])[]): void {
-    node.first = this.#entryNode.length;
+/** The snapshot of these nodes, with the run that `runOf` gives for each directory. */
+function gathered(snapshot: Snapshot, nodes: Growing[], runOf: (index: number, node: Growing) => readonly Named[]): Snapshot {
+  const entryNode: number[] = [];
+  const nameStart: number[] = [0];
+  const names: Uint8Array[] = [];
+  let end = 0;
+  for (const node of nodes) node.entry = -1;
+  nodes.forEach((node, index) => {
+    if (node.kind !== "directory") return;
+    const run = [...runOf(index, node)].sort(([a], [b]) => compareBytes(a, b));
+    node.first = entryNode.length;
     node.count = run.length;
-    for (const [name, child] of [...run].sort(([a], [b]) => compareBytes(a, b))) {
-      const known = this.#nodes[child] as SnapshotNode; // entries lead to nodes
-      // The first entry that leads to a node names it.
-      if (known.entry < 0 || !this.#seen.has(child)) Object.assign(known, { entry: this.#entryNode.length });
-      this.#seen.add(child);
-      this.#entryNode.push(child);
-      for (const byte of name) this.#names.push(byte);
-      this.#nameStart.push(this.#names.length);
+    for (const [name, child] of run) {
+      const named = nodes[child] as Growing; // entries lead to nodes
+      if (named.entry < 0) named.entry = entryNode.length;
+      entryNode.push(child);
+      names.push(name);
+      end += name.length;
+      nameStart.push(end);
     }
-  }
+  });
+  const bytes = new Uint8Array(end);
+  names.forEach((name, i) => {
+    bytes.set(name, nameStart[i]);
+  });
+  return {
+    nodes,
+    entries: entryNode.length,
+    entryNode: Uint32Array.from(entryNode),
+    nameStart: Uint32Array.from(nameStart),
+    names: bytes,
+    time: snapshot.time,
+  };
+}
 
-  readonly #seen = new Set<number>();
+function made(
+  { time }: Snapshot,
+  kind: "directory" | "character-device" | "block-device",
+  mode: number,
+  major: number,
+  minor: number,
+  parent: number,
+): Growing {
+  return {
+    kind,
+    mode,
+    uid: 0,
+    gid: 0,
+    atime: time,
+    mtime: time,
+    ctime: time,
+    btime: time,
+    xattrs: [],
+    entry: -1,
+    parent,
+    links: 1,
+    content: undefined,
+    target: undefined,
+    major,
+    minor,
+    first: 0,
+    count: 0,
+    subdirectories: 0,
+  };
 }
