@@ -5,7 +5,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openImage } from "../src/sources/image.ts";
+import { fromImage, openImage } from "../src/sources/image.ts";
 import { MOUNTABLE, needKernel, needTools } from "./judge/ext.ts";
 import { judgeReading } from "./judge/ext-read.ts";
 import { mountedWritable } from "./judge/mount.ts";
@@ -195,5 +195,64 @@ describe.skipIf(!kernel || !need("mke2fs", "setfattr"))("written to by the kerne
     expect(await judgeReading(path, { tools: false, kernel: true })).toEqual([]);
     fs.rmSync(path);
     fs.rmSync(copy);
+  });
+
+  test("fast commits are refused by name", async () => {
+    const path = join(base, `image-${images++}`);
+    const copy = `${path}-copy`;
+    runOk("mke2fs", ["-q", "-F", "-t", "ext4", "-O", "fast_commit", path, "64M"]);
+    await mountedWritable(path, (root) => {
+      for (let i = 0; i < 4; i++) {
+        const file = fs.openSync(join(root, `${i}`), "w");
+        fs.writeSync(file, "synced by itself\n");
+        fs.fsyncSync(file);
+        fs.closeSync(file);
+      }
+      runOk("cp", ["--sparse=always", path, copy]);
+    });
+    await expect(openImage(copy)).rejects.toMatchObject({
+      code: "unsupported",
+      message: expect.stringMatching(/the journal ends with fast commits, which fsynth does not replay; mounting the image once/),
+    });
+    expect(await judgeReading(path, { tools: true, kernel: true })).toEqual([]);
+  });
+});
+
+describe.skipIf(!tools || !need("debugfs"))("what only a key or the kernel opens", () => {
+  test("encrypted directories, files and symlinks are shown as such", async () => {
+    const path = join(base, `image-${images++}`);
+    const folder = join(base, "secrets");
+    fs.mkdirSync(join(folder, "vault"), { recursive: true });
+    fs.writeFileSync(join(folder, "vault/file"), "ciphertext");
+    fs.writeFileSync(join(folder, `vault/${"n".repeat(255)}`), "");
+    fs.symlinkSync("cipher", join(folder, "vault/link"));
+    fs.writeFileSync(join(folder, "plain"), "text");
+    runOk("mke2fs", ["-q", "-F", "-t", "ext4", "-O", "encrypt", "-d", folder, path, "16M"]);
+    // EXT4_ENCRYPT_FL, and no key anywhere.
+    const inodes = ["/vault", "/vault/file", "/vault/link"].map((name) => {
+      const listed = runOk("debugfs", ["-R", `stat ${name}`, path]).toString();
+      return { name, flags: Number.parseInt(/Flags: 0x([0-9a-f]+)/.exec(listed)?.[1] ?? "", 16) };
+    });
+    for (const { name, flags } of inodes) {
+      runOk("debugfs", ["-w", "-R", `set_inode_field ${name} flags 0x${(flags | 0x800).toString(16)}`, path]);
+    }
+    const volume = await openImage(path);
+    const names = volume.readdir("/vault").map(({ name }) => name);
+    expect(names).toHaveLength(3);
+    for (const name of names) expect(name).toMatch(/^[A-Za-z0-9_.-]{4,255}$/);
+    expect(names).toContain("ZmlsZQ");
+    const [file, link] = ["/vault/ZmlsZQ", "/vault/bGluaw"].map((name) => volume.stat(name));
+    expect(file).toMatchObject({ kind: "file", size: 10, flags: ["encrypt"] });
+    expect(() => volume.content(file?.id ?? 0)).toThrow(/the content of the file is encrypted, and fsynth has no keys/);
+    expect(link).toMatchObject({ kind: "symlink", flags: ["encrypt"] });
+    expect(() => volume.target(link?.id ?? 0)).toThrow(/the target of the symlink is encrypted/);
+    expect(new TextDecoder().decode(volume.read("/plain"))).toBe("text");
+    await expect(fromImage(path)).rejects.toMatchObject({
+      code: "unsupported",
+      where: { path: expect.stringMatching(/^\/vault\//) },
+    });
+    const warnings: string[] = [];
+    await fromImage(path, { exclude: ["/vault/*"], onWarning: ({ message }) => warnings.push(message) });
+    expect(warnings).toEqual([expect.stringMatching(/: 1 nodes have the flag encrypt, .*; the first at "\/vault"$/)]);
   });
 });

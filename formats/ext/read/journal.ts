@@ -304,7 +304,8 @@ class Replaying {
 
   #refuseFastCommits(expected: number): void {
     const { fastCommitBlocks, end } = this.journal;
-    const physical = fastCommitBlocks > 0 ? this.journal.physical(end) : undefined;
+    // jbd2 leaves one block between the log and its fast commits.
+    const physical = fastCommitBlocks > 0 ? this.journal.physical(end + 1) : undefined;
     if (physical === undefined) return;
     const view = viewOf(this.disk.block(physical));
     const f = FastCommitTag.f;
