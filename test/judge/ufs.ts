@@ -175,10 +175,12 @@ export function sleuthkitComplaints(path: string, snapshot: Snapshot): string[] 
   const entries = shownEntries(snapshot);
   const withTarget = ({ path: at, node }: Shown): string => (node.target ? `${at} -> ${shownName(node.target)}` : at);
   // Inodes whose names it does not show as they are.
-  const broken = new Set(entries.filter((entry) => BROKEN.test(withTarget(entry))).map(({ inode }) => inode));
+  const control = ({ node: { target } }: Shown): boolean => target?.some((byte) => byte < 0x20) === true;
+  const broken = new Set(entries.filter((entry) => BROKEN.test(withTarget(entry)) || control(entry)).map(({ inode }) => inode));
   const found = runOk("fls", ["-f", "ufs", "-r", "-p", "-m", "/", path])
     .toString()
-    .split("\n")
+    // A target may hold line ends.
+    .split(/\n(?=0\|\/)|\n$/)
     .filter((line) => line !== "" && !line.includes("|/$OrphanFiles|"))
     .map((line) => {
       // 0|NAME|INODE|MODE|UID|GID|SIZE|ATIME|MTIME|CTIME|BIRTH; a name may hold a bar.

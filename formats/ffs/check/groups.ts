@@ -23,8 +23,17 @@ export function checkGroups(survey: Survey): void {
   disk.readAt(sb.csaddr * sb.fragmentSize, summary);
   const summaryView = viewOf(summary);
   const fields = Object.values(sb.records.Summary.f);
+  // Groups without files are alike, but for the first, with the summary, and the last, which may be short.
+  let empty: Rebuilt | undefined;
+  const remade = (group: number): Rebuilt => {
+    const numbers = used[group] ?? [];
+    const plain = group > 0 && group < sb.groups - 1 && sb.cgoffset === 0 && numbers.length === 0 && !survey.touched(group);
+    if (!plain) return rebuild(survey, group, numbers);
+    empty ??= rebuild(survey, group, numbers);
+    return empty;
+  };
   for (let group = 0; group < sb.groups; group++) {
-    const rebuilt = rebuild(survey, group, used[group] ?? []);
+    const rebuilt = remade(group);
     const { counts } = rebuilt;
     counts.forEach((count, i) => {
       totals[i] = (totals[i] as number) + count; // four of each

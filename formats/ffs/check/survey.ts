@@ -37,7 +37,12 @@ export class Survey {
     return map;
   }
 
-  /** The same for a group that nobody asks for again; most groups of a large image hold nothing but metadata. */
+  /** Whether files lie in a group. */
+  touched(group: number): boolean {
+    return this.#used.has(group);
+  }
+
+  /** {@link used} for a group that nobody asks for again; most groups of a large image hold nothing but metadata. */
   lastUsed(group: number): Uint8Array {
     const known = this.#used.get(group);
     this.#used.delete(group);
