@@ -1,6 +1,5 @@
 // ustar headers, as GNU tar writes them with --format=ustar --numeric-owner: names of owners are left out.
 
-import { viewOf } from "../../../src/bytes/struct.ts";
 import { blockSum } from "../checksum.ts";
 import { type TYPE, ustar } from "../records.ts";
 import { FIELD_MAX, LONG_FIELD_MAX, writeOctal } from "./number.ts";
@@ -42,8 +41,8 @@ export function splitPoint(path: Uint8Array): number {
 
 const MAGIC = new TextEncoder().encode("ustar\x0000");
 
-/** Writes a header at `at`; the block holds zeros. */
-export function writeHeader(target: Uint8Array, at: number, header: UstarHeader): void {
+/** Writes a header at `at`; the block holds zeros. `view` shows `target`. */
+export function writeHeader(target: Uint8Array, view: DataView, at: number, header: UstarHeader): void {
   const { f } = ustar;
   const { path, link } = header;
   const split = splitPoint(path);
@@ -65,7 +64,7 @@ export function writeHeader(target: Uint8Array, at: number, header: UstarHeader)
   // Magic and version stand side by side.
   target.set(MAGIC, at + f.magic.offset);
   target.fill(0x20, at + f.chksum.offset, at + f.chksum.offset + f.chksum.size);
-  const sum = blockSum(viewOf(target), at);
+  const sum = blockSum(view, at);
   // Six digits, a NUL, a space.
   writeOctal(target, at + f.chksum.offset, f.chksum.size - 1, sum);
 }

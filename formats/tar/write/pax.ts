@@ -1,7 +1,10 @@
 // Records of extended headers: `LENGTH KEY=VALUE\n`, the length in decimal and counting itself (POSIX.1-2017, pax,
 // "pax Extended Header").
 
-export type PaxRecord = readonly [key: Uint8Array, value: Uint8Array];
+/** Bytes, or text that is ASCII. */
+export type PaxText = Uint8Array | string;
+
+export type PaxRecord = readonly [key: PaxText, value: PaxText];
 
 /** Bytes of one record. */
 function recordSize([key, value]: PaxRecord): number {
@@ -23,14 +26,18 @@ export function writePax(target: Uint8Array, from: number, records: readonly Pax
   let at = from;
   for (const record of records) {
     const [key, value] = record;
-    const digits = String(recordSize(record));
-    for (let i = 0; i < digits.length; i++) target[at++] = digits.charCodeAt(i);
+    at = put(target, at, String(recordSize(record)));
     target[at++] = 0x20;
-    target.set(key, at);
-    at += key.length;
+    at = put(target, at, key);
     target[at++] = 0x3d;
-    target.set(value, at);
-    at += value.length;
+    at = put(target, at, value);
     target[at++] = 0x0a;
   }
+}
+
+/** Gives the place behind what was put. */
+function put(target: Uint8Array, at: number, what: PaxText): number {
+  if (typeof what === "string") for (let i = 0; i < what.length; i++) target[at + i] = what.charCodeAt(i);
+  else target.set(what, at);
+  return at + what.length;
 }

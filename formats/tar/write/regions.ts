@@ -1,6 +1,7 @@
 // The archive as ascending regions: runs of headers, the data of files between them, zeros at the end.
 
 import { decodeName } from "../../../src/bytes/names.ts";
+import { viewOf } from "../../../src/bytes/struct.ts";
 import { MAX_BYTES_REGION, type Region } from "../../../src/image/region.ts";
 import type { Layout } from "./layout.ts";
 import { writeHead } from "./member.ts";
@@ -75,7 +76,8 @@ function* dataRegions(layout: Layout, index: number): Generator<Region> {
 }
 
 function fillRun(layout: Layout, first: number, end: number, offset: number, target: Uint8Array): void {
+  const view = viewOf(target);
   for (let index = first; index < end; index++) {
-    writeHead(target, (layout.start[index] as number) - offset, layout.member(index)); // members are below count
+    writeHead(target, view, (layout.start[index] as number) - offset, layout.member(index)); // members are below count
   }
 }
