@@ -105,8 +105,10 @@ test("numbers: blank, led by spaces, without an end, base-256, negative", async 
     "its uid is -2, expected 0 to 4294967295",
   );
   const huge = Buffer.alloc(12, 0x7f).fill(0x80, 0, 1);
-  await expect(readBytes(archive(entry({ name: "f", size: huge })))).rejects.toThrow("its size is Infinity");
-  await expect(readBytes(archive(entry({ name: "f", mtime: huge })))).rejects.toThrow("its mtime is a number beyond 2^53, expected seconds within 2^53");
+  await expect(readBytes(archive(entry({ name: "f", size: huge })))).rejects.toThrow("its size is a number beyond 2^53");
+  await expect(readBytes(archive(entry({ name: "f", mtime: huge })))).rejects.toThrow(
+    "its mtime is a number beyond 2^53, expected seconds within 2^53",
+  );
 });
 
 test("checksums of unsigned and of signed bytes are right, others are not", async () => {
