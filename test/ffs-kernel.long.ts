@@ -102,7 +102,7 @@ function foundLines(said: string): string[] {
     .map((line) => {
       if (!line.startsWith("N|")) return line;
       const fields = line.split("|").slice(0, -1);
-      if (/^4/.test(fields[2] as string)) fields[6] = "";
+      if ((fields[2] as string).startsWith("4")) fields[6] = "";
       return fields.join("|");
     });
 }

@@ -172,7 +172,7 @@ export function initialisedInodes(fs: FileSystem, group: number): number {
 /** cg_frsum: how many runs of each length are free in blocks that are partly used. */
 function runsOfFragments(geometry: Geometry, map: Uint8Array): number[] {
   const { frag } = geometry.frame;
-  const sums = new Array<number>(8).fill(0);
+  const sums = Array.from({ length: 8 }, () => 0);
   eachBlock(geometry, map, (block, free) => {
     if (free === frag) return;
     let run = 0;

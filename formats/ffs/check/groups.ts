@@ -101,8 +101,8 @@ function rebuild(survey: Survey, group: number, numbers: readonly number[]): Reb
   const used = survey.lastUsed(group);
   const free = new Uint8Array(Math.ceil(fpg / 8));
   const clusters = new Uint8Array(Math.ceil(fpg / frag / 8));
-  const fragSums = new Array<number>(8).fill(0);
-  const clusterSums = new Array<number>(sb.clusterSums + 1).fill(0);
+  const fragSums = Array.from({ length: 8 }, () => 0);
+  const clusterSums = Array.from({ length: sb.clusterSums + 1 }, () => 0);
   let blocks = 0;
   let fragments = 0;
   let run = 0;
