@@ -107,7 +107,9 @@ ${note}
 }
 
 function factsSection({ facts, features }: Inspection): string {
-  const rows = Object.entries(facts).map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${text(value)}</td></tr>`);
+  const rows = Object.entries(facts).map(
+    ([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${text(value === "" ? "none" : value)}</td></tr>`,
+  );
   const chips = features.map((feature) => `<li>${text(feature)}</li>`);
   return `<section>
 <h2>Geometry</h2>

@@ -44,6 +44,10 @@ export function spaceMap(usage: Iterable<UsedRun>, inspection: Inspection, most 
   let runs: Run[] = [];
   let grain = 0;
   let group = 0;
+  const shorten = (): void => {
+    grain ||= 2 ** Math.ceil(Math.log2((2 * inspection.size) / most));
+    for (runs = join(runs, grain); runs.length > most; runs = join(runs, grain)) grain *= 2;
+  };
   for (const { offset, length, use, path } of usage) {
     const useNumber = numberOf(uses, use);
     const pathNumber = path === undefined ? -1 : numberOf(paths, escapeName(path));
@@ -56,15 +60,9 @@ export function spaceMap(usage: Iterable<UsedRun>, inspection: Inspection, most 
       sums[useNumber] = (sums[useNumber] ?? 0) + end - at;
       at = end;
     }
-    if (runs.length >= 2 * most) {
-      grain = Math.max(grain * 2, 2 ** Math.ceil(Math.log2((2 * inspection.size) / most)));
-      runs = join(runs, grain);
-    }
+    if (runs.length >= 2 * most) shorten();
   }
-  while (runs.length > most) {
-    grain = Math.max(grain * 2, 2 ** Math.ceil(Math.log2((2 * inspection.size) / most)));
-    runs = join(runs, grain);
-  }
+  if (runs.length > most) shorten();
   const whole = runs.every(({ offset, length }) => offset % unit === 0 && length % unit === 0);
   const step = whole ? unit : 1;
   const kept = new Map<number, number>();

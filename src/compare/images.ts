@@ -1,8 +1,9 @@
 // Two images, archives, directories or trees compared: first what they hold, then their bytes.
 
-import { checkWord } from "../arguments.ts";
+import { checkKeys, checkWord } from "../arguments.ts";
 import { FsynthError } from "../error.ts";
 import type { Progress } from "../image/image.ts";
+import { sourceOptionNames } from "../sources/options.ts";
 import { type Snapshot, takeSnapshot } from "../tree/snapshot.ts";
 import { type ByteDifferences, diffBytes } from "./bytes.ts";
 import { type Comparable, openSide, type Side, type SideOptions } from "./side.ts";
@@ -24,7 +25,7 @@ export interface DiffOptions extends SideOptions {
 
 /** Something that was not compared, and why. */
 export interface NotCompared {
-  /** A field of trees, `nanoseconds`, or `bytes`. */
+  /** A field of trees, `nanoseconds`, `trees`, or `bytes`. */
   readonly field: string;
   readonly why: string;
 }
@@ -35,7 +36,7 @@ export interface ImageDifferences {
   /** What the sides are: a profile, `directory`, `tree.txt` or `tree`; and their bytes, of images and archives. */
   readonly formats: readonly [a: string, b: string];
   readonly sizes: readonly [a: number | undefined, b: number | undefined];
-  /** Undefined where trees were not compared: they were not wanted, or all bytes are the same. */
+  /** Undefined where trees were not compared: they were not wanted, cannot be read, or all bytes are the same. */
   readonly trees: readonly TreeDifference[] | undefined;
   /** Undefined where bytes were not compared. */
   readonly bytes: ByteDifferences | undefined;
@@ -51,7 +52,9 @@ export interface ImageDifferences {
  * host's directory) are not compared, and told in `notCompared`. Holes are compared between sides of one profile. A /lost+found
  * that a build makes again by itself counts only between images of one profile.
  *
- * Throws what opening and reading the sides throws, and `usage` where `bytes` are wanted of what is no image.
+ * Of a damaged image whose bytes were compared the tree may stay out, with the reason in `notCompared`.
+ *
+ * Throws otherwise what opening and reading the sides throws, and `usage` where `bytes` are wanted of what is no image.
  *
  * @example
  * ```ts
@@ -62,6 +65,7 @@ export interface ImageDifferences {
  */
 export async function diffImages(a: Comparable, b: Comparable, options: DiffOptions = {}): Promise<ImageDifferences> {
   const { compare, ignore, ranges, onProgress, ...sideOptions } = options;
+  checkKeys("diffImages", options, [...sourceOptionNames, "holes", "compare", "ignore", "ranges", "onProgress"]);
   checkWord("diffImages: compare", compare, ["auto", "trees", "bytes"]);
   checkWord("diffImages: holes", options.holes, ["detect"]);
   checkIgnored("diffImages", ignore);
@@ -95,7 +99,14 @@ async function diffSides(a: Side, b: Side, options: DiffOptions): Promise<ImageD
   }
   const sameBytes = bytes !== undefined && bytes.differing === 0 && bytes.sizes[0] === bytes.sizes[1];
   // Where all bytes are the same there is nothing left to find.
-  const trees = compare === "bytes" || sameBytes ? undefined : await diffSideTrees(a, b, options, notCompared);
+  let trees: readonly TreeDifference[] | undefined;
+  try {
+    if (compare !== "bytes" && !sameBytes) trees = await diffSideTrees(a, b, options, notCompared);
+  } catch (error) {
+    // Of a damaged image its bytes can still be told.
+    if (!bytes || !(error instanceof FsynthError) || (error.code !== "corrupt" && error.code !== "unsupported")) throw error;
+    notCompared.push({ field: "trees", why: error.message });
+  }
   return {
     same: (bytes === undefined || sameBytes) && (trees === undefined || trees.length === 0),
     formats: [a.format, b.format],

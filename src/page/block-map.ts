@@ -90,7 +90,8 @@ export function blockMap(data: PageData): void {
     pen.fillStyle = ink;
     for (let row = 0; row < ROWS; row += 4) {
       const at = first + (row * span) / ROWS;
-      const text = unit === 1 || span > total / 64 ? amount(Math.floor(at) * unit) : String(Math.floor(at));
+      const near = unit > 1 && span <= total / 64;
+      const text = near ? `${data.unitName} ${Math.floor(at)}` : amount(Math.floor(at) * unit);
       pen.fillText(text, 0, row * ROW + ROW / 2, GUTTER - 8);
     }
     const bar = (from: number, to: number, least: number): void => {
@@ -144,7 +145,7 @@ export function blockMap(data: PageData): void {
     where.textContent =
       span === total
         ? `all of the image, ${amount(total * unit)}; a row is ${amount((span / ROWS) * unit)}`
-        : `bytes ${Math.floor(first) * unit} to ${Math.ceil(last) * unit}; a row is ${amount((span / ROWS) * unit)}`;
+        : `bytes ${Math.floor(first) * unit} to ${Math.ceil(last) * unit - 1}; a row is ${amount((span / ROWS) * unit)}`;
     canvas.dataset.runs = String(count);
   };
 
@@ -255,6 +256,7 @@ export function blockMap(data: PageData): void {
     } else if (hash.startsWith("path=")) {
       search.value = hash.slice(5);
       find(search.value, true);
+      canvas.scrollIntoView({ block: "center" });
     } else draw();
   };
   addEventListener("hashchange", follow);

@@ -3,11 +3,21 @@
 
 import { checkKeys, checkText, checkWord } from "../arguments.ts";
 
-const KNOWN = ["exclude", "hardLinks", "keepLostFound", "maxBytes", "onWarning", "replaceSymlinks", "spoolDirectory", "xattrs"];
+/** Their names. */
+export const sourceOptionNames: readonly string[] = [
+  "exclude",
+  "hardLinks",
+  "keepLostFound",
+  "maxBytes",
+  "onWarning",
+  "replaceSymlinks",
+  "spoolDirectory",
+  "xattrs",
+];
 
 /** Throws `usage` for options that no source has and for words that they do not know; `call` names the function. */
 export function checkSourceOptions(call: string, options: object): void {
-  checkKeys(call, options, KNOWN);
+  checkKeys(call, options, sourceOptionNames);
   const { hardLinks, xattrs, spoolDirectory } = options as { readonly [name: string]: unknown };
   checkWord(`${call}: hardLinks`, hardLinks, ["keep", "copy"]);
   checkWord(`${call}: xattrs`, xattrs, ["none", "getfattr"]);
