@@ -14,7 +14,9 @@ import { FIRST_DESCRIPTOR, startLeashed } from "./process.ts";
 export const PROBE_LIMIT = 2000;
 
 /** What came of a try: nothing to say against it, or why it is passed over. */
-export type Objection = string | undefined;
+export type Objection =
+  | { readonly why: string /** It will be so until the host boots again. */; readonly lasting: boolean }
+  | undefined;
 
 export interface Choice {
   readonly name: AcceleratorName;
@@ -27,6 +29,9 @@ export interface ProbeMemory {
   read(key: string): string | undefined;
   write(key: string, objection: string): void;
 }
+
+const WORKS = "it works";
+const BEFORE = ", as found before";
 
 /** What each system has beside tcg. */
 const OF_SYSTEM: Readonly<Record<string, AcceleratorName>> = { linux: "kvm", darwin: "hvf", netbsd: "nvmm", win32: "whpx" };
@@ -44,11 +49,12 @@ export async function chooseAccelerator(
   if (own !== arch && !(own === "x86_64" && arch === "i386"))
     return { name: "tcg", why: `${arch} on a host of ${own ?? host.arch}` };
   const known = memory.read(name);
-  const objection = known ?? (await probe(name)) ?? "";
-  if (known === undefined) memory.write(name, objection);
-  const when = known === undefined ? "" : ", as found before";
-  if (objection === "") return { name, why: `it works${when}` };
-  return { name: "tcg", why: `${name} ${objection}${when}` };
+  if (known !== undefined)
+    return known === "" ? { name, why: WORKS + BEFORE } : { name: "tcg", why: `${name} ${known}${BEFORE}` };
+  const objection = await probe(name);
+  // That it is forbidden or not there can be mended at any time, and is found out quickly.
+  if (objection === undefined || objection.lasting) memory.write(name, objection?.why ?? "");
+  return objection === undefined ? { name, why: WORKS } : { name: "tcg", why: `${name} ${objection.why}` };
 }
 
 /** Runs the probe under `name`. */
@@ -58,9 +64,6 @@ export async function probeAccelerator(
   machine: Machine,
   limit = PROBE_LIMIT,
 ): Promise<Objection> {
-  const device = name === "kvm" ? "/dev/kvm" : undefined;
-  const closed = device === undefined ? undefined : unusable(device);
-  if (closed !== undefined) return closed;
   const { bytes, status: wanted, args } = probeProgram(machine.arch);
   const file: NamelessFile = namelessFile(bytes);
   try {
@@ -78,21 +81,17 @@ export async function probeAccelerator(
       probe.kill();
     }, limit);
     const { status } = await probe.ended.finally(() => clearTimeout(timer));
-    if (late) return `made no progress within ${limit / 1000} s`;
+    if (late) return { why: `made no progress within ${limit / 1000} s`, lasting: true };
     if (status === wanted) return undefined;
-    return `failed (${said.trim().split("\n").at(-1) || `exit status ${status}`})`;
+    const last = said
+      .trim()
+      .split("\n")
+      .at(-1)
+      ?.replace(/^.*qemu-system-\S+: /, "");
+    return { why: `failed (${last || `exit status ${status}`})`, lasting: false };
   } finally {
     file.close();
   }
-}
-
-function unusable(device: string): Objection {
-  try {
-    statSync(device);
-  } catch {
-    return `is not there (no ${device})`;
-  }
-  return undefined;
 }
 
 /**

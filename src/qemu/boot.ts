@@ -221,9 +221,10 @@ class Run {
     const base = { seen, console: this.#console.text, marks: this.#marks, accelerator: this.#prepared.accelerator };
     const stopped = this.#stopped ?? (guest || status === 0 ? "guest" : "killed");
     const failed = (reason: BootFailure, message: string): BootResult => {
-      const lines = this.#console.lastLines(8).replaceAll(/^/gm, "  ");
-      const last = lines === "" || reason === "panic" || reason === "init" ? "" : `; the console's last lines:\n${lines}`;
-      const error = new BootError(reason, `${message}${last === "" && lines === "" ? "; the console said nothing" : last}`);
+      const lines = this.#console.lastLines(8);
+      const shown = lines === "" ? "; the console said nothing" : `; the console's last lines:\n${lines.replaceAll(/^/gm, "  ")}`;
+      // These two are themselves the line that matters.
+      const error = new BootError(reason, reason === "panic" || reason === "init" ? message : message + shown);
       return { reason, stopped, ...base, error };
     };
     if (seen) return { reason: "expected", stopped, ...base, error: undefined };

@@ -18,7 +18,16 @@ const UNSUITABLE = /xen|zfcpdump|[+-]debug/;
 
 /** The kernel at `path`. */
 export function kernelAt(path: string): Kernel {
-  return { path, release: kernelRelease(kernelHead(path)) ?? releaseOfName(path) };
+  const head = kernelHead(path);
+  if (!isKernel(head)) throw new BootError("no-kernel", `${quoteName(path)} is no kernel that QEMU boots`);
+  return { path, release: kernelRelease(head) ?? releaseOfName(path) };
+}
+
+/** By magic numbers: bzImage, EFI, ELF (PVH, multiboot), an image for arm64, or one of these compressed by gzip. */
+function isKernel(head: Uint8Array): boolean {
+  const at = (offset: number, text: string): boolean =>
+    text === String.fromCharCode(...head.subarray(offset, offset + text.length));
+  return at(0x202, "HdrS") || at(0, "MZ") || at(0, "\x7fELF") || at(0x38, "ARM\x64") || at(0, "\x1f\x8b");
 }
 
 function kernelHead(path: string): Uint8Array {
@@ -66,7 +75,7 @@ export function newestKernel(top = ""): Kernel {
   if (closed[0] !== undefined) throw new BootError("no-kernel", unreadable(closed[0]));
   throw new BootError(
     "no-kernel",
-    "no kernel under /boot or /lib/modules; give one with --kernel (Debian: apt-get download linux-image-…, dpkg-deb -x; then --modules too)",
+    "no kernel under /boot or /lib/modules; --kernel and --modules name one (Debian's package linux-image-amd64, or -arm64, installed or unpacked)",
   );
 }
 
