@@ -77,7 +77,9 @@ class Log {
       const wide = (incompat & 2) !== 0;
       this.#record(5, (view) => {
         view.setUint32(12, 16 + revoked.length * (wide ? 8 : 4));
-        revoked.forEach((block, i) => void view.setUint32(16 + i * (wide ? 8 : 4) + (wide ? 4 : 0), block));
+        revoked.forEach((block, i) => {
+          view.setUint32(16 + i * (wide ? 8 : 4) + (wide ? 4 : 0), block);
+        });
       });
     }
     const third = (incompat & 0x10) !== 0;

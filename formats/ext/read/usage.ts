@@ -56,7 +56,7 @@ export interface UsageIndex {
   readonly uses: readonly Use[];
   readonly fragmentation: Fragmentation;
   /** The path of an inode's first name; undefined for inodes without. */
-  pathOf(inode: number): string | undefined;
+  readonly pathOf: (inode: number) => string | undefined;
 }
 
 /** The parts of the groups, ascending: all that is known without looking at an inode. */
