@@ -1,4 +1,4 @@
-// Every field of every record of many ext images changed once: where e2fsck complains, check complains; where e2fsck is silent,
+// A third of all fields of all records of many ext images, changed once each (FSYNTH_SEED chooses which and how): where e2fsck complains, check complains; where e2fsck is silent,
 // check is, or the reason is written down (judge/ext-differences.ts).
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 // Fixed, so that a rare difference is found where it is looked for; FSYNTH_SEED changes the ways in which fields are damaged.
 const seed = Number(process.env.FSYNTH_SEED ?? 1);
 /** One of so many fields. */
-const STRIDE = 1;
+const STRIDE = 3;
 const total = { cases: 0, agreed: 0, known: 0 };
 
 describe.skipIf(!tools)("fields damaged one at a time", () => {

@@ -7,12 +7,28 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkExt } from "../formats/ext/check/check.ts";
+import { Superblock } from "../formats/ext/disk/superblock.ts";
+import { refuse } from "../formats/ext/read/fault.ts";
+import type { InodeRecord } from "../formats/ext/read/inodes.ts";
+import { viewOf } from "../src/bytes/struct.ts";
 import { FsynthError } from "../src/error.ts";
+import type { Image } from "../src/image/image.ts";
 import { checkImage } from "../src/sources/check.ts";
-import { treeOf } from "./arbitrary/tree.ts";
-import { buildArbitrary, buildExt, needTools, PROFILES, runSeed } from "./judge/ext.ts";
+import { bytesContent, sparseContent } from "../src/tree/content.ts";
+import { Tree } from "../src/tree/tree.ts";
+import { type Recipe, treeOf } from "./arbitrary/tree.ts";
+import {
+  buildArbitrary,
+  buildExt,
+  type ExtBuildOptions,
+  type ExtProfileName,
+  needTools,
+  PROFILES,
+  runSeed,
+} from "./judge/ext.ts";
 import { complaintsOf, memoryImage, Sites } from "./judge/ext-damage.ts";
 import { OUR_PATIENTS } from "./judge/ext-patients.ts";
+import { numbers } from "./judge/ext-verdicts.ts";
 import { mountedWritable } from "./judge/mount.ts";
 import { need, needLoopMount, runOk } from "./judge/need.ts";
 
@@ -32,6 +48,16 @@ function codes(bytes: Uint8Array): string[] {
   return [...new Set(checkExt(memoryImage(bytes)).map(({ code }) => code))];
 }
 
+/** An image, unless its size is refused: which sizes there are is the matter of ext-size.test.ts. */
+function built(profile: ExtProfileName, recipe: Recipe, options: ExtBuildOptions): Image {
+  try {
+    return buildExt(profile, treeOf(recipe), options);
+  } catch (error) {
+    fc.pre(!(error instanceof FsynthError && error.where.needed !== undefined));
+    throw error;
+  }
+}
+
 describe("silent about images of ours", () => {
   test.each(PROFILES)("%s: random trees", async (profile) => {
     await fc.assert(
@@ -39,7 +65,7 @@ describe("silent about images of ours", () => {
         fc.constantFrom(1024, 2048, 4096, 16384, 65536).chain((blockSize) => buildArbitrary(profile, blockSize, 60)),
         async ([options, recipe]) => {
           const path = join(folder, `${profile}.img`);
-          await buildExt(profile, treeOf(recipe), options).writeTo(path);
+          await built(profile, recipe, options).writeTo(path);
           expect(await checkImage(path)).toEqual([]);
         },
       ),
@@ -330,15 +356,6 @@ test("without a superblock there is nothing to check", async () => {
   expect(() => checkExt(memoryImage(new Uint8Array(5)))).toThrow(/no magic/);
 });
 
-/** A generator of numbers below a bound. */
-function numbers(start: number): (below: number) => number {
-  let state = start >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 test("damage of any kind ends in problems or an FsynthError, and soon", async () => {
   const pick = numbers(seed);
   for (const { name, make } of OUR_PATIENTS) {
@@ -360,4 +377,52 @@ test("damage of any kind ends in problems or an FsynthError, and soon", async ()
       expect(performance.now() - started, `${name}, round ${round} of seed ${seed}`).toBeLessThan(10_000);
     }
   }
+});
+
+test("thousands of inodes that claim the same large map end soon", async () => {
+  const tree = new Tree();
+  const extents = Array.from({ length: 3000 }, (_, i) => ({ offset: i * 2048, length: 1024 }));
+  tree.file("/large", sparseContent(3000 * 2048, extents, bytesContent(new Uint8Array(3000 * 1024))));
+  for (const features of [[], ["^extent", "^64bit"]]) {
+    const image = buildExt("ext4-nojournal", tree, {
+      blockSize: 1024,
+      inodes: "fit+20000",
+      features: [...features, "^metadata_csum"],
+    });
+    const bytes = await image.bytes();
+    const { superblock: sb, inodes, descriptors } = new Sites(bytes).opened;
+    const { offset } = inodes.read(12, refuse) as InodeRecord; // /large is the first behind lost+found
+    for (let number = 13; number <= sb.inodes; number++) {
+      bytes.copyWithin(inodes.locate(number, refuse) as number, offset, offset + sb.inodeSize); // within the table
+    }
+    for (let group = 0; group < sb.groups; group++) {
+      const { offset: at } = descriptors.at(group, refuse);
+      bytes.fill(0, at + 0x12, at + 0x14);
+      bytes.fill(0, at + 0x1c, at + 0x1e);
+    }
+    const started = performance.now();
+    expect(codes(bytes)).toEqual(expect.arrayContaining(["blocks-shared", "too-many"]));
+    expect(performance.now() - started).toBeLessThan(20_000);
+  }
+});
+
+test("a geometry of countless groups is refused before anything is counted", async () => {
+  const recipe = OUR_PATIENTS.find(({ name }) => name === EXT2);
+  const head = (await recipe?.make(folder)) as Uint8Array; // the table has it
+  const view = viewOf(head);
+  const { s_blocks_count, s_blocks_per_group, s_clusters_per_group, s_inodes_per_group, s_inodes_count } = Superblock.f;
+  const blocks = 2 ** 31;
+  s_blocks_count.set(view, 1024, blocks);
+  s_blocks_per_group.set(view, 1024, 8);
+  s_clusters_per_group.set(view, 1024, 8);
+  s_inodes_per_group.set(view, 1024, 8);
+  s_inodes_count.set(view, 1024, Math.ceil((blocks - 1) / 8) * 8);
+  const image = {
+    size: blocks * 1024,
+    readAt(offset: number, target: Uint8Array) {
+      target.fill(0);
+      if (offset < head.length) target.set(head.subarray(offset, offset + target.length));
+    },
+  };
+  expect(checkExt(image).map(({ found }) => found)).toEqual([expect.stringMatching(/^268435456 groups of 8 blocks/)]);
 });

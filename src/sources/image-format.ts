@@ -13,10 +13,11 @@ import { HEAD, otherName } from "./recognise.ts";
  * Throws `unsupported` for what is no image that can be used so; errors start with `label`.
  */
 export function useFormat<K extends "open" | "check">(
-  { image, close }: OpenedBytes,
+  opened: OpenedBytes,
   label: string,
   use: K,
 ): ReturnType<NonNullable<Format[K]>> {
+  const { image } = opened;
   try {
     const part = formats.find((format) => format[use] && format.recognises?.(image))?.[use];
     if (part) return (part as (image: ImageBytes) => ReturnType<NonNullable<Format[K]>>)(image); // both parts take an image
@@ -28,7 +29,7 @@ export function useFormat<K extends "open" | "check">(
       `${label}: ${image.size === 0 ? "it is empty" : `found ${otherName(head) ?? "something else"}`}; images of ${readable.join(", ")} can be ${use === "open" ? "opened" : "checked"}`,
     );
   } catch (error) {
-    close();
+    opened.close();
     if (!(error instanceof FsynthError) || error.where.format === undefined) throw error;
     throw new FsynthError(error.code, `${label}: ${error.message}`, error.where, { cause: error });
   }

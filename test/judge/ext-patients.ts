@@ -60,7 +60,7 @@ export function patientTree(blockSize: number, xattrs: boolean, large = false): 
 
 export interface PatientRecipe {
   readonly name: string;
-  make(folder: string): Promise<Uint8Array>;
+  readonly make: (folder: string) => Promise<Uint8Array>;
 }
 
 function ours(name: string, profile: ExtProfileName, options: ExtBuildOptions): PatientRecipe {

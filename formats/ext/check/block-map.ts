@@ -60,12 +60,18 @@ export class BlockMap {
 export class Claims {
   readonly used = new BlockMap();
   readonly shared = new BlockMap();
+  #asked = 0;
+
+  /** More claims than `most` are no news: they are for clusters that others claim many times over. */
+  constructor(readonly most: number) {}
 
   claim(cluster: number): void {
     if (!this.used.add(cluster)) this.shared.add(cluster);
   }
 
   claimAll(first: number, count: number): void {
+    this.#asked += count;
+    if (this.#asked > this.most) return;
     const end = first + count;
     for (let at = first; at < end; ) {
       // What many claim already costs no more for each of them.

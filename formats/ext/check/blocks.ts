@@ -31,7 +31,7 @@ export function checkBlocks(state: State, inode: Raw, tell: Tell, charged: numbe
   const xattrs = checkXattrBlock(state, inode, tell);
   const claim: Claim = (first, count) => state.claims.claimAll(first, count);
   const sink = walkMap(state, inode, claim, () => {}, tell);
-  if (has(inode, "INDEX")) checkHtreeRoot(state, inode, sink.last >= 0, tell);
+  if (has(inode, "INDEX")) checkHtreeRoot(state, inode, sink.first, tell);
   const clusters = sink.clusters + xattrs + charged;
   if (clusters === 0 && sink.isDirectory && !has(inode, "INLINE_DATA"))
     tell("directory-size", "a directory without blocks", "one at least");

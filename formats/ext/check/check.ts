@@ -29,6 +29,9 @@ import { State } from "./state.ts";
 import { checkSuperblock } from "./superblock.ts";
 import { checkXattrReferences } from "./xattrs.ts";
 
+/** 2^60 bytes in groups of 128 MiB. */
+const MOST_GROUPS = 2 ** 23;
+
 /**
  * Everything that is wrong with an image. A journal that has to be replayed is replayed in memory first.
  *
@@ -48,23 +51,27 @@ export function checkExt(image: ImageBytes): readonly Problem[] {
   const { sb } = state;
   checkSuperblock(sb, findings.at("superblock"));
   // With a geometry that contradicts itself the rest would be noise.
-  if (sb.inodes !== sb.inodesPerGroup * sb.groups) return findings.problems(() => undefined);
+  if (sb.inodes !== sb.inodesPerGroup * sb.groups || !hasRoom(sb, findings)) return findings.problems(() => undefined);
   // First of all: a descriptor is verified when it is first read.
   checkDescriptors(state);
   checkJournal(state);
   checkBackups(state);
   checkMmp(state);
   checkResizeInode(state);
+  state.startWalk();
   checkInodes(state);
   checkXattrReferences(state);
+  state.startWalk();
   checkShared(state);
+  state.startWalk();
   checkDirectories(state);
   checkConnectivity(state);
+  state.startWalk();
   checkLinks(state);
   checkFeatures(state);
   checkBitmaps(state);
   checkOrphanFile(state);
-  return findings.problems(pathFinder(state));
+  return findings.problems(pathFinder(state, findings.inodes));
 }
 
 function stateOf(disk: Disk, findings: Findings): State {
@@ -82,6 +89,19 @@ function replayed(image: ImageBytes, superblock: Super, findings: Findings): Sta
   const { overlay } = replay(before.disk, journal, findings.report);
   const newer = readSuperblock(new Disk(image, superblock, overlay), findings.report);
   return newer ? stateOf(new Disk(image, newer, overlay), findings) : before;
+}
+
+/** Whether a group can hold the descriptors of all, and there are not more groups than any disk has. */
+function hasRoom({ groups, descriptorBlocks, blocksPerGroup, features }: Super, findings: Findings): boolean {
+  const fits = features.has("meta_bg") || descriptorBlocks < blocksPerGroup;
+  if (fits && groups <= MOST_GROUPS) return true;
+  findings.add(
+    "superblock-field",
+    "superblock",
+    `${groups} groups of ${blocksPerGroup} blocks, with ${descriptorBlocks} blocks of descriptors`,
+    `at most ${MOST_GROUPS} groups, and descriptors that fit into one`,
+  );
+  return false;
 }
 
 /** Features that what was found in the image asks for. */

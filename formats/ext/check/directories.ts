@@ -102,7 +102,7 @@ class DirectoryCheck {
     let next = 0;
     for (const { logical, physical, count } of runs) {
       if (logical > next) this.#hole(next, logical);
-      for (let i = 0; i < count; i++) this.#block(physical + i, logical + i);
+      for (let i = 0; i < count && state.mayVisit(); i++) this.#block(physical + i, logical + i);
       next = logical + count;
     }
     if (length === 0) tell("directory-hole", "a directory without a first block", "`.` and `..`");

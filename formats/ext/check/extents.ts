@@ -100,7 +100,7 @@ class ExtentCheck {
       sink.tell("extent-order", `an index entry for file blocks ${logical} to ${end}`, `at least ${start}, ascending`);
       return;
     }
-    if (this.#seen.has(block)) {
+    if (this.#seen.has(block) || !state.mayVisit()) {
       sink.tell("map-loop", `block ${block} stands twice in its map`, "every block once");
       return;
     }

@@ -6,8 +6,8 @@ import type { Report } from "../read/fault.ts";
 /** Told of one thing that is wrong, by who knows its place. */
 export type Tell = (code: string, found: string, expected: string) => void;
 
-/** An image can be so broken that listing everything helps nobody; what comes after is counted. */
-const MOST = 10_000;
+/** An image can be so broken that listing everything helps nobody: of each code, what comes after is counted. */
+const MOST = 1000;
 
 /** For walks that follow what was reported before. */
 export const silent: Tell = () => {};
@@ -16,12 +16,14 @@ export const unreported: Report = () => {};
 
 export class Findings {
   readonly #problems: (Problem & { readonly inode: number })[] = [];
-  #more = 0;
+  /** How many of each code. */
+  readonly #counts = new Map<string, number>();
 
   /** `inode` is the one that the place speaks of; 0 for other places. */
   add(code: string, place: string, found: string, expected: string, inode = 0): void {
-    if (this.#problems.length < MOST) this.#problems.push({ code, place, found, expected, inode });
-    else this.#more++;
+    const count = (this.#counts.get(code) ?? 0) + 1;
+    this.#counts.set(code, count);
+    if (count <= MOST) this.#problems.push({ code, place, found, expected, inode });
   }
 
   /** For the image as a whole, a group, or another place that is no inode. */
@@ -50,8 +52,9 @@ export class Findings {
       const path = inode === 0 ? undefined : pathOf(inode);
       return path === undefined ? problem : { ...problem, place: `${problem.place} (${path})` };
     });
-    if (this.#more > 0) {
-      told.push({ code: "too-many", place: "image", found: `${this.#more} more problems`, expected: `at most ${MOST}` });
+    for (const [code, count] of this.#counts) {
+      if (count > MOST)
+        told.push({ code: "too-many", place: "image", found: `${count - MOST} more of ${code}`, expected: `at most ${MOST}` });
     }
     return told;
   }

@@ -3,8 +3,7 @@
 
 import { viewOf } from "../../../src/bytes/struct.ts";
 import { DxRootInfo } from "../disk/dirent.ts";
-import { readMapping } from "../read/mapping.ts";
-import { type Tell, unreported } from "./findings.ts";
+import type { Tell } from "./findings.ts";
 import { HashVersion } from "./hash.ts";
 import { has, isDirectoryMode, type Raw } from "./raw-inode.ts";
 import type { State } from "./state.ts";
@@ -15,13 +14,12 @@ export const ROOT_INFO = 24;
 /** unused_flags that ask for what nobody knows. */
 const INCOMPATIBLE = 1;
 
-/** Checks an inode with the flag INDEX. */
-export function checkHtreeRoot(state: State, inode: Raw, mapped: boolean, tell: Tell): void {
+/** Checks an inode with the flag INDEX; `block` is where it starts, 0 in a hole. */
+export function checkHtreeRoot(state: State, inode: Raw, block: number, tell: Tell): void {
   const { features } = state.sb;
   if (!isDirectoryMode(inode.mode)) tell("index-flag", "the flag INDEX", "a directory");
   if (!features.has("dir_index")) tell("index-flag", "the flag INDEX", "the feature dir_index");
-  const block = mapped ? firstBlock(state, inode) : undefined;
-  if (block === undefined) {
+  if (block === 0) {
     tell("index-root", "the flag INDEX without a first block", "the root of an index");
     return;
   }
@@ -40,9 +38,4 @@ export function checkHtreeRoot(state: State, inode: Raw, mapped: boolean, tell: 
   const levels = f.indirect_levels.get(view, ROOT_INFO);
   const most = features.has("large_dir") ? 2 : 1;
   if (levels > most) tell("index-root", `an index of ${levels} levels below its root`, `at most ${most}`);
-}
-
-function firstBlock(state: State, inode: Raw): number | undefined {
-  const first = readMapping(state.disk, inode.record, unreported).runs[0];
-  return first?.logical === 0 && state.holds(first.physical) ? first.physical : undefined;
 }

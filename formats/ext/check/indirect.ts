@@ -44,7 +44,7 @@ class IndirectCheck {
       sink.tell("map-range", `its map leads to block ${block}`, state.range());
       return;
     }
-    if (this.#seen.has(block)) {
+    if (this.#seen.has(block) || !state.mayVisit()) {
       sink.tell("map-loop", `block ${block} stands twice in its map`, "every block once");
       return;
     }

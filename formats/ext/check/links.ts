@@ -4,7 +4,7 @@ import { Superblock } from "../disk/superblock.ts";
 import { unreported } from "./findings.ts";
 import { has, rawInode } from "./raw-inode.ts";
 import type { State } from "./state.ts";
-import { checkValueInode } from "./xattrs.ts";
+import { checkValueInode } from "./xattr-value.ts";
 
 /** Most links that a count is kept for; directories with more say 1. */
 const LINK_MAX = 65000;

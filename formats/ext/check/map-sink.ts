@@ -16,6 +16,8 @@ export class MapSink {
   /** The last file block that is mapped, and the last one that is not just set aside; -1 for none. */
   last = -1;
   lastWritten = -1;
+  /** Where file block 0 lies; 0 in a hole. */
+  first = 0;
   #previous = 0;
   readonly isDirectory: boolean;
   readonly isFile: boolean;
@@ -42,6 +44,7 @@ export class MapSink {
       this.clusters += count;
       this.claim(physical, count);
     } else this.#dataOfClusters(logical, physical, count);
+    if (logical === 0) this.first = physical;
     this.onRun(logical, physical, count);
     this.last = logical + count - 1;
     if (written) this.lastWritten = this.last;

@@ -8,6 +8,8 @@ import { BlockMap, Claims } from "./block-map.ts";
 import type { Findings } from "./findings.ts";
 import { InodeTable } from "./inode-table.ts";
 
+/** How many times over an image is gone through at most. */
+const FOLD = 8;
 /** GNU/Hurd as creator: several fields of inodes mean something else. */
 const HURD = 1;
 
@@ -29,7 +31,7 @@ export class State {
   /** Fixed parts of the groups, by block. */
   readonly metadata = new BlockMap();
   /** By cluster. */
-  readonly claims = new Claims();
+  readonly claims: Claims;
   readonly table: InodeTable;
   readonly directories: number[] = [];
   /** What `..` of a directory says. */
@@ -43,6 +45,7 @@ export class State {
   readonly xattrBlocks = new Map<number, { references: number; readonly stated: number; readonly charged: number }>();
   /** Groups whose inode table cannot be read. */
   readonly unreadable = new Set<number>();
+  #visited = 0;
   largeFiles = false;
   largeDirectories = false;
   readonly hurd: boolean;
@@ -57,8 +60,22 @@ export class State {
     readonly findings: Findings,
   ) {
     this.table = new InodeTable(sb);
+    this.claims = new Claims(sb.features.has("shared_blocks") ? Number.POSITIVE_INFINITY : FOLD * sb.blocks);
     this.hurd = sb.view.getUint32(0x48, true) === HURD;
     this.groupChecksums = sb.checksums || sb.features.has("uninit_bg");
+  }
+
+  /** Starts another walk over all maps. */
+  startWalk(): void {
+    this.#visited = 0;
+  }
+
+  /**
+   * Whether one more block of a map, or of a directory, may be looked at. All maps together have at most all blocks: many more
+   * means that they share blocks, which is told, and would take forever.
+   */
+  mayVisit(): boolean {
+    return this.#visited++ < FOLD * this.sb.blocks;
   }
 
   clusterOf(block: number): number {

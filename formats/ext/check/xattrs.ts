@@ -1,15 +1,13 @@
 // Extended attributes: entries and values that do not overlap, hashes, blocks that are shared, values in inodes of their own.
 // Specification: Linux Documentation/filesystems/ext4/attributes.rst.
 
-import { crc32c } from "../../../src/bytes/crc.ts";
 import { viewOf } from "../../../src/bytes/struct.ts";
 import { GOOD_OLD_INODE_SIZE, Inode } from "../disk/inode.ts";
 import { XATTR_MAGIC, XattrEntry, XattrHeader } from "../disk/xattr.ts";
 import { hex } from "../read/fault.ts";
-import { readMapping } from "../read/mapping.ts";
 import { xattrBlockChecksum } from "../read/xattrs.ts";
 import { type Tell, unreported } from "./findings.ts";
-import { has, isFileMode, type Raw, rawInode } from "./raw-inode.ts";
+import { has, type Raw, rawInode } from "./raw-inode.ts";
 import { Regions } from "./regions.ts";
 import type { State } from "./state.ts";
 
@@ -226,34 +224,4 @@ function valueHash(start: number, value: Uint8Array): number {
 
 function combined(hash: number, word: number): number {
   return ((hash << 16) ^ (hash >>> 16) ^ word) >>> 0;
-}
-
-/** A value inode keeps the count of those who refer to it where others have ctime and version, and its checksum as atime. */
-export function checkValueInode(state: State, number: number, references: number): void {
-  const { sb, findings, disk } = state;
-  const record = state.inodes.read(number, unreported);
-  if (!record) return;
-  const inode = rawInode(sb, record);
-  const tell = findings.atInode(number);
-  const ctime = f.i_ctime.get(inode.view, 0);
-  const stored = ctime * 2 ** 32 + f.l_i_version.get(inode.view, 0);
-  const atime = f.i_atime.get(inode.view, 0);
-  // The value inodes of Lustre have no count, but equal times.
-  if (stored !== references && ctime !== atime) {
-    tell("xattr-references", `${stored} xattrs are said to have their value here`, String(references));
-  }
-  if (!isFileMode(inode.mode) || !has(inode, "EA_INODE") || inode.size > VALUE_MAX || has(inode, "INLINE_DATA")) return;
-  let sum = sb.checksumSeed;
-  let done = 0;
-  for (const { logical, physical, count, written } of readMapping(disk, record, unreported).runs) {
-    if (logical * sb.blockSize !== done || !written) return;
-    const bytes = new Uint8Array(Math.min(count * sb.blockSize, inode.size - done));
-    if (bytes.length === 0) break;
-    disk.readAt(physical * sb.blockSize, bytes);
-    sum = crc32c(sum, bytes);
-    done += bytes.length;
-  }
-  if (done === inode.size && sum !== atime && ctime !== atime) {
-    tell("xattr-value-hash", `the checksum of the xattr value in it is ${hex(atime)}`, hex(sum));
-  }
 }
