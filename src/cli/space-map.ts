@@ -23,7 +23,7 @@ export interface SpaceMap {
 }
 
 /** Runs that a page carries at most. */
-export const MOST_RUNS = 100_000;
+export const MOST_RUNS = 250_000;
 /** Files that are listed. */
 const FILES = 20;
 

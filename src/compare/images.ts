@@ -59,7 +59,7 @@ export interface ImageDifferences {
  * @example
  * ```ts
  * import { diffImages } from "fsynth";
- * const { same, trees, bytes } = await diffImages("old.ext4", "new.ext4");
+ * const { same, trees, bytes } = await diffImages("one.ext4", "two.ext4");
  * for (const { offset, what } of bytes?.ranges ?? []) console.log(offset, what);
  * ```
  */
