@@ -94,6 +94,11 @@ function* lines(volume: Volume, node: VolumeNode, base: string, flags: LsFlags):
     yield write(volume, base, node);
     return;
   }
+  if (!flags.recursive && !flags.json && !flags.long) {
+    // Names alone ask for no node.
+    for (const { name } of volume.children(node.id).toSorted((a, b) => compareNames(a.name, b.name))) yield escapeName(name);
+    return;
+  }
   if (!flags.recursive) {
     const prefix = flags.json ? `${base}/` : "";
     for (const { name, node: child } of entriesOf(volume, node.id)) yield write(volume, prefix + escapeName(name), child);
