@@ -60,7 +60,7 @@ function special(state: State, inode: Raw, tell: Tell, inUse: boolean, what: str
     checkBlocks(state, inode, tell, 0);
     return "done";
   }
-  if (inode.links > 0 || inode.blockCount !== 0 || pointer(inode, 0) !== 0) {
+  if (inode.links > 0 || i.i_blocks.get(inode.view, 0) !== 0 || pointer(inode, 0) !== 0) {
     tell("inode-reserved", `the inode for the ${what} is in use`, "an empty one without the feature");
   }
   return "ordinary";
