@@ -92,8 +92,13 @@ export function quoteName(name: string): string {
   return `"${escapeName(name).replaceAll('"', "\\x22")}"`;
 }
 
+/** What may need escaping; a low surrogate of a pair is found too, and then left as it is. */
+const ESCAPED = /[\x00-\x1f\x7f\\\udc80-\udcff]/;
+
 /** The spelling of command line and tree.txt: `\xNN` for control characters, backslashes and bytes that are not UTF-8. */
 export function escapeName(name: string): string {
+  // Most names are their own spelling; one made character by character is a string of many pieces, which weigh much.
+  if (!ESCAPED.test(name)) return name;
   let text = "";
   for (const char of name) {
     const code = char.codePointAt(0) as number; // of a non-empty string
