@@ -50,9 +50,10 @@ export function spaceMap(usage: Iterable<UsedRun>, inspection: Inspection, most 
   };
   for (const { offset, length, use, path } of usage) {
     const useNumber = numberOf(uses, use);
-    const pathNumber = path === undefined ? -1 : numberOf(paths, escapeName(path));
+    const shown = path === undefined ? undefined : escapeName(path);
+    const pathNumber = shown === undefined ? -1 : numberOf(paths, shown);
     runs.push({ offset, length, use: useNumber, path: pathNumber });
-    if (use === "file" && path !== undefined) addFile(files, pathNumber, escapeName(path), offset, length);
+    if (use === "file" && shown !== undefined) addFile(files, pathNumber, shown, offset, length);
     for (let at = offset; starts.length > 0 && at < offset + length; ) {
       while (group + 1 < starts.length && (starts[group + 1] as number) <= at) group++; // group + 1 is in range
       const end = Math.min(offset + length, starts[group + 1] ?? Number.POSITIVE_INFINITY);
@@ -71,7 +72,9 @@ export function spaceMap(usage: Iterable<UsedRun>, inspection: Inspection, most 
     if (path >= 0 && !kept.has(path)) kept.set(path, kept.size);
     return [length / step, use, path < 0 ? 0 : (kept.get(path) as number) + 1]; // set above
   });
-  const all = [...files.values()].map(({ path, bytes, runs: pieces }) => ({ path, bytes, runs: pieces }));
+  const all = [...files.values()];
+  const told = (list: typeof all): FileSpace[] =>
+    list.slice(0, FILES).map(({ path, bytes, runs: pieces }) => ({ path, bytes, runs: pieces }));
   return {
     data: {
       size: inspection.size,
@@ -84,11 +87,8 @@ export function spaceMap(usage: Iterable<UsedRun>, inspection: Inspection, most 
     },
     joined: grain,
     groups: groups.map((sums) => Array.from(uses, (_, use) => sums[use] ?? 0)),
-    largest: all.toSorted((a, b) => b.bytes - a.bytes).slice(0, FILES),
-    mostFragmented: all
-      .filter(({ runs: pieces }) => pieces > 1)
-      .sort((a, b) => b.runs - a.runs || b.bytes - a.bytes)
-      .slice(0, FILES),
+    largest: told(all.toSorted((a, b) => b.bytes - a.bytes)),
+    mostFragmented: told(all.filter(({ runs: pieces }) => pieces > 1).sort((a, b) => b.runs - a.runs || b.bytes - a.bytes)),
   };
 }
 
