@@ -113,7 +113,24 @@ test("spare inodes, counts and ratios", () => {
   expect(free({ inodes: "fit+1000" })).toBeLessThan(1016);
   expect(inodes({ inodes: 5000 })).toBe(5008);
   expect(inodes({ inodes: "1/16K", size: "64M" })).toBe(4096);
+  expect(refusal(() => buildExt("ext4", tree, { inodes: "1/300" })).message).toMatch(/at least 1024 bytes/);
   expect(refusal(() => buildExt("ext4", tree, { inodes: 12 })).message).toMatch(/12 inodes are too few; this tree needs 31/);
+});
+
+test("fit+N works whatever N where inodes follow the size", () => {
+  for (const profile of PROFILES) {
+    for (const inodes of ["1/1K", "1/4K", "1/16K"]) {
+      for (const bytes of [3_000_000, 8_100_000, 20_000_000]) {
+        const options = { blockSize: 1024, inodes, ...IDS };
+        const fit = buildExt(profile, filled(bytes), options);
+        for (let more = 0; more < 900; more += more < 40 ? 1 : 17) {
+          expect(buildExt(profile, filled(bytes), { ...options, size: fit.size + more * 1024 }).size).toBe(
+            fit.size + more * 1024,
+          );
+        }
+      }
+    }
+  }
 });
 
 test("reserved blocks are part of fit", () => {

@@ -63,6 +63,9 @@ export function defaultJournal(blocks: number): number {
   return steps.find(([below]) => blocks < below)?.[1] ?? 262144;
 }
 
+/** Fewest bytes for an inode, as mke2fs has it: below, tables would take most of what they are for. */
+const LEAST_RATIO = 1024;
+
 /** Most blocks of a journal that the tools take. */
 const JOURNAL_MAX_BLOCKS = 10_240_000;
 
@@ -83,6 +86,16 @@ class Sizing {
     readonly request: SizeRequest,
   ) {
     const { inodes } = request;
+    if (inodes.base === "ratio" && inodes.bytes < LEAST_RATIO) {
+      throw new FsynthError(
+        "usage",
+        `${demand.format}: an inode for ${inodes.bytes} bytes; expected at least ${LEAST_RATIO} bytes for each`,
+        {
+          format: demand.format,
+          option: "inodes",
+        },
+      );
+    }
     if (inodes.base === "absolute" && inodes.count < demand.inodes) {
       throw new FsynthError("usage", `${demand.format}: ${inodes.count} inodes are too few; this tree needs ${demand.inodes}`, {
         format: demand.format,
@@ -115,18 +128,29 @@ class Sizing {
   }
 
   #fit(journal: number): Attempt {
-    const { firstBlock, maxBlocksPerGroup, inodesPerBlock } = this.frame;
+    const { firstBlock, inodesPerBlock } = this.frame;
     const tables = Math.ceil(this.demand.inodes / inodesPerBlock);
     let found = this.#search(firstBlock + 3 + this.demand.blocks + journal + tables, journal);
     for (;;) {
-      const { blocks, groups } = found.geometry;
-      const step = firstBlock + Math.ceil((blocks - firstBlock) / maxBlocksPerGroup) * maxBlocksPerGroup + 1;
-      // Groups made smaller for the inodes' sake grow with the size: no step there.
-      if (groups > Math.ceil((blocks - firstBlock) / maxBlocksPerGroup)) return found;
-      const above = this.#attempt(step, journal);
-      if (above && above.need <= step) return found;
-      found = this.#search(step, journal);
+      const failing = this.#steps(found.geometry).find((step) => {
+        const above = this.#attempt(step, journal);
+        return !above || above.need > step;
+      });
+      if (failing === undefined) return found;
+      found = this.#search(failing, journal);
     }
+  }
+
+  /** The sizes above a layout's where metadata grows by more blocks than the size does: the next group, the next row of inodes. */
+  #steps({ blocks, groups, inodesPerGroup }: Geometry): number[] {
+    const { firstBlock, maxBlocksPerGroup, blockSize } = this.frame;
+    const steps: number[] = [];
+    const whole = Math.ceil((blocks - firstBlock) / maxBlocksPerGroup);
+    // Groups made smaller for the inodes' sake grow with the size: no step there.
+    if (groups === whole) steps.push(firstBlock + whole * maxBlocksPerGroup + 1);
+    const { inodes } = this.request;
+    if (inodes.base === "ratio") steps.push(Math.ceil(((inodesPerGroup * groups + 1) * inodes.bytes) / blockSize));
+    return steps.filter((step) => step > blocks).sort((a, b) => a - b);
   }
 
   /** The first size from `from` on that holds. */
