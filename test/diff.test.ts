@@ -270,7 +270,7 @@ describe("any with any", () => {
           tree,
           await buildExt4(tree, { size: "fit+10%" }).bytes(),
           await buildExt2(tree, { inodeSize: 128 }).bytes(),
-          await buildFfs(tree, { version: 1 } as object).bytes(),
+          await buildFfs(tree, { version: 1 }).bytes(),
           await buildCpio(tree).bytes(),
           await buildTar(tree).bytes(),
         ];
