@@ -67,8 +67,8 @@ function locate(state: State, number: number, tell: Tell): { block: Uint8Array; 
     if (logical !== end) break;
     end += count;
   }
-  if (end < length) {
-    tell("journal-inode", `block ${end} of the journal is a hole`, `${length} blocks without`);
+  if (end * sb.blockSize < inode.size) {
+    tell("journal-inode", `${end} blocks for ${inode.size} bytes`, "all of its blocks, without holes");
     return undefined;
   }
   return { block: disk.block(first), length };

@@ -140,7 +140,9 @@ class Entries {
     const name = area.subarray(at + XattrEntry.size, at + XattrEntry.size + nameLength);
     if (inum !== 0) return this.#valueInode(inum, size, hash, name);
     const from = this.base + e.e_value_offs.get(view, at);
-    if (size > VALUE_MAX || (from + size > area.length && (size > 0 || !this.inBody)) || (this.inBody && size > left)) {
+    // Linux looks for the place of an empty value only where data lies in the inode.
+    const placed = size > 0 || !this.inBody || has(this.inode, "INLINE_DATA");
+    if (size > VALUE_MAX || (placed && from + size > area.length) || (this.inBody && size > left)) {
       tell("xattr-value", `the value of an xattr takes bytes ${from} to ${from + size}`, `bytes up to ${area.length}`);
       return false;
     }
@@ -178,7 +180,6 @@ class Entries {
         `an xattr's value of ${size} bytes lies in inode ${inum}, which has ${holder.size}`,
         "the same size, not 0",
       );
-      return !this.inBody;
     }
     const valueSum = f.i_atime.get(holder.view, 0);
     const expected = combined(nameHash(name, false), valueSum);
