@@ -56,33 +56,10 @@ function outcome(result: BootResult): string {
 
 // ---- A root of Debian's own packages
 
-const PACKAGES = [
-  ...[
-    "base-files",
-    "bash",
-    "coreutils",
-    "dash",
-    "e2fsprogs",
-    "libacl1",
-    "libattr1",
-    "libblkid1",
-    "libc6",
-    "libcom-err2",
-    "libcrypt1",
-  ],
-  ...[
-    "libext2fs2",
-    "libgmp10",
-    "libmount1",
-    "libpcre2-8-0",
-    "libselinux1",
-    "libss2",
-    "libtinfo6",
-    "libuuid1",
-    "mount",
-    "util-linux",
-  ],
-];
+const PACKAGES = (
+  "base-files bash coreutils dash e2fsprogs libacl1 libattr1 libblkid1 libc6 libcom-err2 libcrypt1 " +
+  "libext2fs2 libgmp10 libmount1 libpcre2-8-0 libselinux1 libss2 libtinfo6 libuuid1 mount util-linux"
+).split(" ");
 
 const DEBIAN_INIT = `#!/bin/bash
 mount -t proc proc /proc

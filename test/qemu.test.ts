@@ -139,7 +139,7 @@ describe("the command line of QEMU", () => {
       undefined,
       false,
     );
-    expect(kernelArguments(machine, accelerator, "serial", words, "")).toBe(append);
+    expect(kernelArguments(machine, accelerator, "serial", words, "", 1)).toBe(append);
     const line = qemuArguments(spec(machine, { accelerator, disks: disks.slice(0, 1), append })).join(" ");
     expect(line).toContain(`-machine ${machineArguments} -smp`);
     expect(line).toContain(`-device virtio-blk-${bus},drive=root,serial=root`);
@@ -156,14 +156,14 @@ describe("the command line of QEMU", () => {
   test("no row has what is known to hang", () => {
     for (const machine of MACHINES.filter(({ os, name }) => os === "linux" && name === "microvm")) {
       expect(machine.properties).not.toContain("acpi=off");
-      expect(kernelArguments(machine, "tcg", "serial", [], "")).toContain("no_timer_check");
-      expect(kernelArguments(machine, "kvm", "serial", [], "")).not.toContain("no_timer_check");
+      expect(kernelArguments(machine, "tcg", "serial", [], "", 2_000_000)).toContain("no_timer_check tsc_early_khz=2000000");
+      expect(kernelArguments(machine, "kvm", "serial", [], "", 1)).toBe("console=ttyS0 reboot=t panic=-1");
     }
     for (const machine of MACHINES) expect(machine.cpu.tcg).not.toContain("host");
   });
 
   test("what the user adds comes last", () => {
-    expect(kernelArguments(q35, "tcg", "virtio", ["root=UUID=1", "ro"], "quiet root=/dev/vdb")).toBe(
+    expect(kernelArguments(q35, "tcg", "virtio", ["root=UUID=1", "ro"], "quiet root=/dev/vdb", 1)).toBe(
       "console=hvc0 reboot=t panic=-1 root=UUID=1 ro quiet root=/dev/vdb",
     );
   });

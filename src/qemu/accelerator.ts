@@ -64,12 +64,12 @@ export async function probeAccelerator(
   machine: Machine,
   limit = PROBE_LIMIT,
 ): Promise<Objection> {
-  const { bytes, status: wanted, args } = probeProgram(machine.arch);
-  const file: NamelessFile = namelessFile(bytes);
+  const program = probeProgram(machine.arch);
+  const file: NamelessFile = namelessFile(program.bytes);
   try {
     const cpu = machine.cpu[name === "tcg" ? "tcg" : "accelerated"];
     const common = ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-m", "16M", "-accel", name, "-cpu", cpu];
-    const probe = startLeashed(qemu, [...common, ...args(`/dev/fd/${FIRST_DESCRIPTOR}`)], [file.descriptor]);
+    const probe = startLeashed(qemu, [...common, ...program.args(`/dev/fd/${FIRST_DESCRIPTOR}`)], [file.descriptor]);
     let said = "";
     probe.errors.setEncoding("utf8").on("data", (text: string) => {
       said += text;
@@ -82,7 +82,7 @@ export async function probeAccelerator(
     }, limit);
     const { status } = await probe.ended.finally(() => clearTimeout(timer));
     if (late) return { why: `made no progress within ${limit / 1000} s`, lasting: true };
-    if (status === wanted) return undefined;
+    if (status === program.status) return undefined;
     const last = said
       .trim()
       .split("\n")

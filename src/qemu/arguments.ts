@@ -1,6 +1,6 @@
 // The command line of QEMU: a pure function of what the machine shall have.
 
-import type { AcceleratorName, ConsoleKind, Machine } from "./machine.ts";
+import { type AcceleratorName, type ConsoleKind, HOST_KHZ, type Machine } from "./machine.ts";
 
 export interface DiskSpec {
   /** Its name within QEMU, which the guest sees as its serial number. */
@@ -113,9 +113,10 @@ export function kernelArguments(
   console: ConsoleKind,
   root: readonly string[],
   more: string,
+  hostKhz: number,
 ): string {
   const own = [`console=${machine.consoles[console]}`, ...machine.kernelArguments];
-  if (accelerator === "tcg") own.push(...machine.tcgArguments);
+  if (accelerator === "tcg") own.push(...machine.tcgArguments.map((word) => word.replace(HOST_KHZ, String(hostKhz))));
   return [...own, ...root, ...(more === "" ? [] : [more])].join(" ");
 }
 

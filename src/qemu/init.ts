@@ -12,8 +12,8 @@ export const ROOT_DISK = "root";
 /** In the order of Linux (init/main.c), after what supermin's roots have. */
 const INITS = "/sbin/init /init /etc/init /bin/init /bin/sh";
 
-/** How long it waits for the root to appear, in tenths of a second. */
-const PATIENCE = 300;
+/** How long it waits for the root to appear, in seconds. */
+const PATIENCE = 20;
 
 /**
  * The script. It reads `root=` (`UUID=`, `LABEL=`, `SERIAL=` of a virtio disk, or a device), `rootfstype=`, `rootflags=`,
@@ -26,6 +26,8 @@ export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
+console() { (true > /dev/console) 2> /dev/null; }
+console && heard=yes || heard=
 echo "${INIT_STARTED}"
 
 fail() {
@@ -50,6 +52,11 @@ done
 while read -r module; do
   insmod "/modules/$module.ko" || echo "fsynth: module $module was not loaded"
 done < /modules/order
+# A virtio console is there only now: whoever starts without one has no input and output either.
+if [ -z "$heard" ] && console; then
+  exec < /dev/console > /dev/console 2>&1
+  echo "${INIT_STARTED}"
+fi
 
 hex() { # DEVICE OFFSET LENGTH
   dd if="$1" bs=1 skip="$2" count="$3" 2> /dev/null | hexdump -v -e '1/1 "%02x"'
@@ -105,10 +112,10 @@ disks() { # Of several copies, the one that was meant comes first.
 }
 
 [ -n "$root" ] || fail "the kernel's command line has no root="
-tries=0
+seconds() { cut -d . -f 1 /proc/uptime; }
+end=$(($(seconds) + ${PATIENCE}))
 while find_root; [ -z "$device" ]; do
-  tries=$((tries + 1))
-  [ $tries -lt ${PATIENCE} ] || fail "no disk is $root; there is" $(ls /sys/block)
+  [ "$(seconds)" -lt $end ] || fail "no disk is $root; there is" $(ls /sys/block)
   usleep 100000
 done
 
@@ -127,5 +134,7 @@ fi
 
 [ -d /root/dev ] && mount --move /dev /root/dev
 umount /sys /proc
-exec switch_root /root "$init"
+# The guest starts with the environment that the kernel gave.
+unset PATH
+exec /bin/busybox switch_root /root "$init"
 `;

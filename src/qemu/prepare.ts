@@ -1,5 +1,6 @@
 // From options to a machine: finds the programs and the kernel, makes the initramfs, and says what it chose.
 
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { host } from "#host";
 import { quoteName } from "../bytes/names.ts";
@@ -79,7 +80,7 @@ export async function prepareBoot(
       cpus: options.cpus ?? 1,
       kernel: kernel.path,
       initrd: initrdPath,
-      append: kernelArguments(machine, accelerator.name, consoleKind, [...rootWords, ...init], options.append ?? ""),
+      append: kernelArguments(machine, accelerator.name, consoleKind, [...rootWords, ...init], options.append ?? "", hostKhz()),
       disks,
       network: options.network ?? (options.forwards ?? []).length > 0,
       forwards: options.forwards ?? [],
@@ -174,6 +175,13 @@ function hostKernel(machine: Machine): Kernel {
     throw new BootError("no-kernel", `this host has no kernel of ${machine.os} for ${machine.arch}; give one with --kernel`);
   }
   return newestKernel();
+}
+
+/** Where the system does not tell, a counter of nanoseconds is what QEMU takes. */
+function hostKhz(): number {
+  const info = host.files.stat("/proc/cpuinfo") ? new TextDecoder().decode(host.files.readFile("/proc/cpuinfo")) : "";
+  const mhz = Number(/^cpu MHz\s*:\s*([\d.]+)/m.exec(info)?.[1] ?? cpus()[0]?.speed ?? 0);
+  return Math.round((mhz > 0 ? mhz : 1000) * 1000);
 }
 
 interface PreparedRoot {
