@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -321,6 +322,18 @@ describe("nothing outside", () => {
   });
 });
 
+/** A copy of what is built, in a place that everybody may read: the checkout may lie where only its owner can go. */
+function readableProgram(to: string): string {
+  const from = join(bin, "../..");
+  const { dependencies } = JSON.parse(readFileSync(join(from, "package.json"), "utf8")) as {
+    dependencies: Record<string, string>;
+  };
+  for (const part of ["bin", "dist", "package.json", ...Object.keys(dependencies).map((name) => `node_modules/${name}`)]) {
+    cpSync(join(from, part), join(to, part), { recursive: true });
+  }
+  return join(to, "bin/fsynth.js");
+}
+
 describe("without root", () => {
   test.skipIf(!needRoot())("owners, set-id bits and devices are left out and told, with the way to keep them", async () => {
     const tree = new Tree().directory("/", { mtime: 1 });
@@ -333,11 +346,9 @@ describe("without root", () => {
     mkdirSync(home);
     chmodSync(folder, 0o755);
     chmodSync(home, 0o777);
-    const able = spawnSync(process.execPath, [bin, "--version"], { uid: 65_534, gid: 65_534 }).status === 0;
-    expect(able, "nobody can run the build").toBe(true);
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      [bin, "extract", "--json", path("owners.tar"), "-C", join(home, "out")],
+      [readableProgram(path("program")), "extract", "--json", path("owners.tar"), "-C", join(home, "out")],
       {
         uid: 65_534,
         gid: 65_534,

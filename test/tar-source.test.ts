@@ -91,13 +91,7 @@ test("a directory, and a tree.txt with files beside it", async () => {
 });
 
 test("what is recognised but not read says what it is", async () => {
-  const ext = Buffer.alloc(4096);
-  ext.writeUInt16LE(0xef53, 1024 + 0x38);
-  const ffs = Buffer.alloc(65_536);
-  ffs.writeUInt32BE(0x19540119, 8192 + 1372);
   const cases: readonly (readonly [Buffer, string])[] = [
-    [ext, "an ext2, ext3 or ext4 image"],
-    [ffs, "an FFS image"],
     [Buffer.from("fd377a585a000004", "hex"), "compressed by xz"],
     [Buffer.from("BZh91AY&SY"), "compressed by bzip2"],
     [Buffer.from("04224d18", "hex"), "compressed by lz4"],
