@@ -59,8 +59,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     who: "check",
     codes: ["journal-inode"],
-    record: "inode",
-    why: "e2fsck goes on with the copy of the journal's inode in the superblock, and takes sizes as 32 signed bits; Linux refuses to load",
+    why: "e2fsck goes on with the copy of the journal's inode in the superblock, takes sizes as 32 signed bits and holes as filled; Linux refuses to load",
   },
   {
     who: "check",
