@@ -900,6 +900,17 @@ describe("the launcher", () => {
     expect(told).not.toContain("qmp");
   });
 
+  test.skipIf(!need("script"))("hands over the keyboard, but for the key that ends the machine", () => {
+    const qemu = program("qemu", `echo READY; echo "heard $(dd bs=1 count=5 2> /dev/null)"; ${PROTOCOL}\nanswer`);
+    const line = [process.execPath, bin, "boot", rootFile, "--kernel", kernelFile, "--no-initramfs", "--arch", "x86_64"];
+    const command = shellCommand([...line, "--accel", "tcg", "--qemu", qemu, "--interactive"]);
+    // A terminal is made by script(1). It takes its keys when the guest is there to read them.
+    const typing = `(sleep 2; printf hello; sleep 2; printf '\\035'; sleep 3) | script -qec "$1" /dev/null`;
+    const { status, stdout } = spawnSync("sh", ["-c", typing, "sh", command]);
+    expect(stdout.toString()).toContain("READY\r\nheard hello\r\n");
+    expect(status).toBe(0);
+  });
+
   test("makes an image of sources, which goes with the machine", () => {
     const source = join(folder, "source");
     mkdirSync(source, { recursive: true });
