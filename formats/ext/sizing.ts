@@ -86,10 +86,10 @@ class Sizing {
     readonly request: SizeRequest,
   ) {
     const { inodes } = request;
-    if (inodes.base === "ratio" && inodes.bytes < LEAST_RATIO) {
+    if (inodes.base === "ratio" && inodes.bytes < Math.max(LEAST_RATIO, 2 * frame.inodeSize)) {
       throw new FsynthError(
         "usage",
-        `${demand.format}: an inode for ${inodes.bytes} bytes; expected at least ${LEAST_RATIO} bytes for each`,
+        `${demand.format}: an inode for ${inodes.bytes} bytes; expected at least ${Math.max(LEAST_RATIO, 2 * frame.inodeSize)} bytes for each`,
         {
           format: demand.format,
           option: "inodes",
