@@ -4,6 +4,7 @@
 
 import { viewOf } from "../../../src/bytes/struct.ts";
 import { formatUuid } from "../../../src/image/seed.ts";
+import { walkNodes } from "../../../src/image/walk.ts";
 import type { Time } from "../../../src/tree/node.ts";
 import { isLater } from "../../../src/tree/snapshot.ts";
 import { type FeatureName, featureList } from "../disk/features.ts";
@@ -15,11 +16,11 @@ import { extOptions } from "../options.ts";
 import { profiles } from "../profiles.ts";
 import { defaultJournal } from "../sizing.ts";
 import { refuse } from "./fault.ts";
+import { isMapped } from "./mapped.ts";
 import { readMapping } from "./mapping.ts";
 import type { Nodes } from "./nodes.ts";
 import { profileOf } from "./profile.ts";
 import type { Super } from "./superblock.ts";
-import { isMapped, walkNodes } from "./walk.ts";
 
 /** Options by API name; what stands at its default is left out. */
 export function buildOptionsOf(nodes: Nodes): Readonly<Record<string, unknown>> {

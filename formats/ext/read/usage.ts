@@ -2,15 +2,16 @@
 
 import { testBit } from "../../../src/bytes/bitmap.ts";
 import type { UsedRun } from "../../../src/image/volume.ts";
+import { walkNodes } from "../../../src/image/walk.ts";
 import { ReservedInode } from "../disk/inode.ts";
 import { Superblock } from "../disk/superblock.ts";
 import { readBlockBitmap } from "./bitmaps.ts";
 import { refuse } from "./fault.ts";
 import { blocksOf, firstBlockOf, fixedRuns, groupOfBlock } from "./layout.ts";
+import { isMapped } from "./mapped.ts";
 import { readMapping } from "./mapping.ts";
 import type { Nodes } from "./nodes.ts";
 import type { Super } from "./superblock.ts";
-import { isMapped, walkNodes } from "./walk.ts";
 import { storedXattrs } from "./xattrs.ts";
 
 /** A run of blocks and its use. */

@@ -1,6 +1,7 @@
 // The options that rebuild an image of ours byte for byte from the tree that it holds. Of the number of inodes only as much
 // is said as the planner would not find by itself: what is said is also demanded of smaller layouts, which it tries first.
 
+import { walkNodes } from "../../../src/image/walk.ts";
 import type { Time } from "../../../src/tree/node.ts";
 import { isLater } from "../../../src/tree/snapshot.ts";
 import { ROOT_INODE } from "../disk/dinode.ts";
@@ -9,7 +10,6 @@ import { ffsOptions } from "../options.ts";
 import { idText } from "./inspect.ts";
 import type { Nodes } from "./nodes.ts";
 import type { Super } from "./superblock.ts";
-import { walkNodes } from "./walk.ts";
 
 /** Options by API name; what stands at its default is left out. */
 export function buildOptionsOf(nodes: Nodes): Readonly<Record<string, unknown>> {

@@ -2,14 +2,15 @@
 
 import { testBit } from "../../../src/bytes/bitmap.ts";
 import type { UsedRun } from "../../../src/image/volume.ts";
+import { walkNodes } from "../../../src/image/walk.ts";
 import { InodeFlags, ROOT_INODE } from "../disk/dinode.ts";
 import { SBLOCKSIZE } from "../disk/superblock.ts";
 import { attributeRuns } from "./extattrs.ts";
 import { refuse } from "./fault.ts";
+import { isMapped } from "./mapped.ts";
 import { readMapping } from "./mapping.ts";
 import type { Nodes } from "./nodes.ts";
 import { groupRange, groupStart } from "./superblock.ts";
-import { isMapped, walkNodes } from "./walk.ts";
 
 /** A run of fragments and its use. */
 export interface Use {

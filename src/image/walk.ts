@@ -1,18 +1,24 @@
 // All nodes of an image from the root down, each once however many names it has.
 
-import { InodeFlags } from "../disk/inode.ts";
-import type { Node, Nodes } from "./nodes.ts";
+import type { Kind } from "../tree/node.ts";
+import type { VolumeEntry } from "./volume.ts";
+
+/** What a walk needs of a reader. */
+export interface Walkable<N> {
+  inode(id: number): N;
+  children(id: number): readonly VolumeEntry[];
+}
 
 /** A node by its first name. */
-export interface Walked {
-  readonly inode: Node;
+export interface Walked<N> {
+  readonly inode: N;
   /** The directory that it was found in; of the root itself. */
   readonly parent: number;
   readonly name: string;
 }
 
 /** Directories before what they hold; within one by inode number, which is how inodes lie on the disk. */
-export function* walkNodes(nodes: Nodes, root: number): Generator<Walked> {
+export function* walkNodes<N extends { readonly kind: Kind }>(nodes: Walkable<N>, root: number): Generator<Walked<N>> {
   const seen = new Set<number>([root]);
   yield { inode: nodes.inode(root), parent: root, name: "" };
   const open = [root];
@@ -25,11 +31,4 @@ export function* walkNodes(nodes: Nodes, root: number): Generator<Walked> {
       if (inode.kind === "directory") open.push(id);
     }
   }
-}
-
-/** Whether the inode's i_block is a map: not a device's number, a short target or the data itself. */
-export function isMapped(nodes: Nodes, inode: Node): boolean {
-  if ((inode.flags & InodeFlags.INLINE_DATA) !== 0) return false;
-  if (inode.kind === "symlink") return !nodes.isFastSymlink(inode);
-  return inode.kind === "file" || inode.kind === "directory";
 }
