@@ -12,7 +12,7 @@ export const ROOT_DISK = "root";
 /** In the order of Linux (init/main.c), after what supermin's roots have. */
 const INITS = "/sbin/init /init /etc/init /bin/init /bin/sh";
 
-/** How long it waits for the root to appear, in seconds. */
+/** How long it waits for the console, and for the root, to appear; seconds. */
 const PATIENCE = 20;
 
 /**
@@ -52,9 +52,14 @@ done
 while read -r module; do
   insmod "/modules/$module.ko" || echo "fsynth: module $module was not loaded"
 done < /modules/order
-# A virtio console is there only now: whoever starts without one has no input and output either.
-if [ -z "$heard" ] && console; then
-  exec < /dev/console > /dev/console 2>&1
+
+seconds() { cut -d . -f 1 /proc/uptime; }
+
+# A virtio console comes only now, and some time after its driver: whoever starts without one has no input and output either.
+if [ -z "$heard" ] && [ -e /modules/virtio_console.ko ]; then
+  end=$(($(seconds) + ${PATIENCE}))
+  until console || [ "$(seconds)" -ge $end ]; do usleep 50000; done
+  console && exec < /dev/console > /dev/console 2>&1
   echo "${INIT_STARTED}"
 fi
 
@@ -112,7 +117,6 @@ disks() { # Of several copies, the one that was meant comes first.
 }
 
 [ -n "$root" ] || fail "the kernel's command line has no root="
-seconds() { cut -d . -f 1 /proc/uptime; }
 end=$(($(seconds) + ${PATIENCE}))
 while find_root; [ -z "$device" ]; do
   [ "$(seconds)" -lt $end ] || fail "no disk is $root; there is" $(ls /sys/block)

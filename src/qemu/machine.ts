@@ -79,7 +79,7 @@ const linuxX86 = {
 } as const;
 
 // Without acceleration the calibration of timers hangs in many boots of a microvm, unless it is left out: one in five still does with
-// no_timer_check alone, none of ten that are told the frequency too. Without ACPI (acpi=off) Debian's kernel finds no disk, so that it stays on.
+// no_timer_check alone, none of twenty that are told the frequency too. Without ACPI (acpi=off) Debian's kernel finds no disk, so that it stays on.
 const linuxMicrovm = {
   ...linuxX86,
   name: "microvm",
