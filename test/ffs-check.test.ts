@@ -11,7 +11,8 @@ import { pattern, treeOf } from "./arbitrary/tree.ts";
 import { runSeed } from "./judge/ext.ts";
 import { BYTE_ORDERS, buildArbitrary, buildFfsProfile, PROFILES } from "./judge/ufs.ts";
 
-const seed = runSeed();
+// Fixed, so that a rare damage is found where it is looked for; FSYNTH_SEED chooses others.
+const seed = process.env.FSYNTH_SEED === undefined ? 1 : runSeed();
 const RUNS = Number(process.env.FSYNTH_FFS_RUNS ?? 10);
 const DAMAGES = Number(process.env.FSYNTH_FFS_DAMAGES ?? 400);
 
@@ -100,6 +101,8 @@ describe.each(["ffs1", "ffs2"] as const)("%s", (profile) => {
           else {
             const { what } = volume.locate(offset);
             const pointers = /inode (\d+), di_(db|ib)$/.exec(what);
+            // Inodes 0 and 1 are nobody's, and fsck_ffs does not look at them.
+            if (pointers && Number(pointers[1]) < 2) return;
             // Of devices and short symlinks this is the number or the target itself.
             const kind = pointers ? volume.node(Number(pointers[1])).kind : undefined;
             if (kind === "symlink" || kind?.endsWith("device")) return;
