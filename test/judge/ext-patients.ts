@@ -82,7 +82,16 @@ function foreign(name: string, megabytes: number, ...args: readonly string[]): P
       const commands = join(folder, "commands");
       writeFileSync(path, "");
       truncateSync(path, megabytes << 20);
-      runOk("mke2fs", ["-q", "-F", "-U", "6a2b1c9e-1111-4222-8333-444455556666", ...args, path]);
+      runOk("mke2fs", [
+        "-q",
+        "-F",
+        "-U",
+        "6a2b1c9e-1111-4222-8333-444455556666",
+        "-E",
+        "hash_seed=0f1e2d3c-1111-4222-8333-444455556666",
+        ...args,
+        path,
+      ]);
       const file = join(folder, "content");
       writeFileSync(file, new Uint8Array(50_000).fill(0x63));
       const lines = [
