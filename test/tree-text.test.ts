@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { FsynthError } from "../src/error.ts";
 import { compareTreesFully } from "../src/tree/compare.ts";
 import { bytesContent, type Content } from "../src/tree/content.ts";
-import { imageTime, type Node } from "../src/tree/node.ts";
+import { type FileNode, imageTime, type Node } from "../src/tree/node.ts";
 import { takeSnapshot } from "../src/tree/snapshot.ts";
 import { Tree } from "../src/tree/tree.ts";
 import { isTreeText, readTreeText } from "../src/tree/tree-text.ts";
@@ -229,9 +229,46 @@ describe("set", () => {
   });
 });
 
+describe("many of one kind", () => {
+  const read = (lines: string): Tree => {
+    const tree = new Tree();
+    readTreeText(tree, `#fsynth-tree 1\n${lines}\n`, { contentOf: () => bytesContent("") });
+    return tree;
+  };
+  const fileAt = (tree: Tree, path: string): FileNode => tree.lookup(path) as FileNode;
+
+  test("each stands for one line a number", () => {
+    const tree = read('each 08..10 /d/n{} file mode=0600 text="{} and {}"');
+    expect([...tree.entries()].map(([path]) => path)).toEqual(["/d", "/d/n08", "/d/n09", "/d/n10"]);
+    const target = new Uint8Array(9);
+    void fileAt(tree, "/d/n09").content.read(0, target);
+    expect(new TextDecoder().decode(target)).toBe("09 and 09");
+  });
+
+  test("repeat goes over and over, from any place, through extents", () => {
+    const target = new Uint8Array(7);
+    void fileAt(read('/a file size=100 repeat="abc"'), "/a").content.read(50, target);
+    expect(new TextDecoder().decode(target)).toBe("cabcabc");
+    const { content } = fileAt(read("/a file size=20 extents=1+2*3/6,19+1 repeat=414243"), "/a");
+    expect(content.extents).toEqual([1, 7, 13].map((offset) => ({ offset, length: 2 })).concat({ offset: 19, length: 1 }));
+    const all = new Uint8Array(20);
+    void content.read(0, all);
+    expect(new TextDecoder().decode(all).replaceAll("\0", ".")).toBe(".AB....CA....BC....A");
+  });
+});
+
 describe("refused, with the line", () => {
   test.each([
-    ["a/b file", /line 2: the line starts with "a\/b", expected a path with a leading "\/", "set" or "#"/],
+    ["a/b file", /line 2: the line starts with "a\/b", expected a path with a leading "\/", "set", "each" or "#"/],
+    ['/a file repeat="x"', /repeat= without size=/],
+    ['/a file size=3 repeat=""', /repeat= of nothing/],
+    ['/a file size=3 repeat=00 text="x"', /given more than once/],
+    ['/a file size=9 extents=0+4*2/3 repeat="x"', /extent 3\+4 must lie behind 4/],
+    ["/a file size=9 extents=0+1*9999999/1", /expected at most 1000000 of them/],
+    ["each 1..3", /needs a path that holds \{\}/],
+    ["each 1..3 /a file", /needs a path that holds \{\}/],
+    ["each 3..1 /{} file", /in ascending order/],
+    ["each 1-3 /{} file", /expected each FROM\.\.TO/],
     ["/a", /the kind is missing, expected file, dir, symlink, char, block, fifo, socket or link/],
     ["/a thing", /the kind is thing/],
     ["/a file 0755", /found "0755", expected UID:GID or KEY=VALUE/],

@@ -43,6 +43,20 @@ export function bytesContent(bytes: Uint8Array | string): Content {
   return bytes.length === 0 ? emptyContent : new BytesContent(bytes);
 }
 
+/** Content of `size` bytes that are `pattern` over and over, without holding them. */
+export function repeatedContent(size: number, pattern: Uint8Array): Content {
+  return {
+    size,
+    read(offset, target) {
+      for (let at = 0, from = offset % pattern.length; at < target.length; from = 0) {
+        const piece = pattern.subarray(from, from + target.length - at);
+        target.set(piece, at);
+        at += piece.length;
+      }
+    },
+  };
+}
+
 /**
  * The content behind what callers give for one: text (as UTF-8), bytes (not copied) or a content.
  *

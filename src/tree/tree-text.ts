@@ -3,7 +3,7 @@
 
 import { decodeName, encodeName, quoteName, unescapeName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
-import { bytesContent, type Content, type Extent, emptyContent, sparseContent } from "./content.ts";
+import { bytesContent, type Content, type Extent, emptyContent, repeatedContent, sparseContent } from "./content.ts";
 import { pathFilter } from "./exclude.ts";
 import { checkXattrName, type MetadataInput } from "./metadata.ts";
 import { imageTime, type Kind, type Node, type Time } from "./node.ts";
@@ -53,8 +53,10 @@ export function readTreeText(tree: Tree, text: Uint8Array | string, options: Rea
     if (first === undefined || first.startsWith("#")) return;
     try {
       if (first === "set") set(tree, words[1], new Line(words.slice(2)));
-      else if (first.startsWith("/")) entry(tree, unescapeName(first), new Line(words.slice(1)), options);
-      else throw new Refusal(`the line starts with ${quoteName(first)}, expected a path with a leading "/", "set" or "#"`);
+      else if (first === "each") for (const written of eachLine(words)) anEntry(tree, written, options);
+      else if (first.startsWith("/")) anEntry(tree, words, options);
+      else
+        throw new Refusal(`the line starts with ${quoteName(first)}, expected a path with a leading "/", "set", "each" or "#"`);
     } catch (error) {
       if (error instanceof Refusal) throw broken(index + 1, error.message, first);
       if (error instanceof FsynthError) {
@@ -213,6 +215,27 @@ function unquote(quoted: string): Uint8Array {
 
 const ESCAPES: Readonly<Record<string, number>> = { "\\n": 0x0a, "\\t": 0x09, '\\"': 0x22, "\\\\": 0x5c };
 
+/** Most entries of one `each` line; a slip of the finger shall not fill the memory. */
+const MAX_EACH = 1_000_000;
+
+/** The lines that `each FROM..TO` stands for: `{}` is the number, with at least as many digits as FROM is written with. */
+function* eachLine(words: readonly string[]): Generator<string[]> {
+  const range = words[1] ?? "";
+  const match = /^(\d{1,9})\.\.(\d{1,9})$/.exec(range) ?? refuse(`each ${quoteName(range)}, expected each FROM..TO and an entry`);
+  const [from, to] = [Number(match[1]), Number(match[2])];
+  const line = words.slice(2);
+  if (to < from || to - from >= MAX_EACH) refuse(`each ${range}, expected one to ${MAX_EACH} numbers in ascending order`);
+  if (!line[0]?.startsWith("/") || !line[0].includes("{}")) refuse("each FROM..TO needs a path that holds {}");
+  for (let number = from; number <= to; number++) {
+    const written = String(number).padStart((match[1] as string).length, "0"); // the pattern has it
+    yield line.map((word) => word.replaceAll("{}", written));
+  }
+}
+
+function anEntry(tree: Tree, words: readonly string[], options: ReadTreeTextOptions): void {
+  entry(tree, unescapeName(words[0] as string), new Line(words.slice(1)), options); // a line without words is no entry
+}
+
 function entry(tree: Tree, path: string, line: Line, options: ReadTreeTextOptions): void {
   switch (line.kind) {
     case "file": {
@@ -253,17 +276,26 @@ function contentOf(line: Line, { contentOf: fileContent }: ReadTreeTextOptions):
   const text = line.bytes("text");
   const hex = line.hex("hex");
   const size = line.integer("size");
-  const extents = line.raw("extents");
+  const repeated = line.raw("repeat");
+  const spread = line.raw("extents");
+  const extents = spread?.split(",").filter(Boolean).flatMap(parseExtents);
   if (line.raw("sha256") !== undefined) {
     refuse("sha256= describes content and does not give it; expected content=FILE, text= or hex=");
   }
-  if ([file, text, hex].filter((given) => given !== undefined).length > 1) {
-    refuse("the content is given more than once, expected one of content=, text= and hex=");
+  if ([file, text, hex, repeated].filter((given) => given !== undefined).length > 1) {
+    refuse("the content is given more than once, expected one of content=, text=, hex= and repeat=");
+  }
+  if (repeated !== undefined) {
+    if (size === undefined) refuse("repeat= without size=; expected both");
+    const pattern = repeated.startsWith('"') ? unquote(repeated) : parseHex("repeat", repeated);
+    if (pattern.length === 0) refuse("repeat= of nothing, expected bytes");
+    if (extents === undefined) return repeatedContent(size, pattern);
+    return sparseContent(size, extents, repeatedContent(lengthOf(extents), pattern));
   }
   const data = file === undefined ? (text || hex ? bytesContent((text ?? hex) as Uint8Array) : undefined) : fileContent(file);
   if (extents !== undefined) {
     if (size === undefined) refuse("extents= without size=; expected both");
-    return sparseContent(size, extents.split(",").filter(Boolean).map(parseExtent), data ?? emptyContent);
+    return sparseContent(size, extents, data ?? emptyContent);
   }
   if (size === undefined) return data ?? emptyContent;
   if (data === undefined) return size === 0 ? emptyContent : sparseContent(size);
@@ -271,9 +303,26 @@ function contentOf(line: Line, { contentOf: fileContent }: ReadTreeTextOptions):
   return data;
 }
 
-function parseExtent(text: string): Extent {
-  const match = /^(\d+)\+(\d+)$/.exec(text) ?? refuse(`extent ${quoteName(text)}, expected OFFSET+LENGTH`);
-  return { offset: Number(match[1]), length: Number(match[2]) };
+/** Most extents that one word stands for. */
+const MAX_EXTENTS = 1_000_000;
+
+/** `OFFSET+LENGTH`, or `OFFSET+LENGTH*COUNT/STRIDE`: so many of them, each STRIDE bytes behind the one before. */
+function parseExtents(text: string): Extent[] {
+  const match =
+    /^(\d+)\+(\d+)(?:\*(\d+)\/(\d+))?$/.exec(text) ??
+    refuse(`extent ${quoteName(text)}, expected OFFSET+LENGTH or OFFSET+LENGTH*COUNT/STRIDE`);
+  const [offset, length, count, stride] = [match[1], match[2], match[3] ?? 1, match[4] ?? 0].map(Number) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (count > MAX_EXTENTS) refuse(`extent ${text}, expected at most ${MAX_EXTENTS} of them`);
+  return Array.from({ length: count }, (_, i) => ({ offset: offset + i * stride, length }));
+}
+
+function lengthOf(extents: readonly Extent[]): number {
+  return extents.reduce((total, { length }) => total + length, 0);
 }
 
 /** Changes metadata of all that is there and matches. */
