@@ -1,0 +1,62 @@
+// Trees made of nothing, for what must be linear: as many entries as asked for, or as many bytes, without a disk behind them.
+
+import { Tree } from "../dist/src/index.js";
+
+/** Names of a directory, about as many as a package or a folder of headers has. */
+const FILES = 60;
+const DIRECTORIES = 100;
+const TIME = 1_700_000_000;
+
+/** A content of `size` bytes, the same noise over and over. */
+export function noiseContent(size) {
+  const noise = new Uint8Array(1 << 20);
+  let state = 1;
+  for (let i = 0; i < noise.length; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    noise[i] = state >>> 24;
+  }
+  return {
+    size,
+    read(offset, target) {
+      for (let at = 0, from = offset % noise.length; at < target.length; from = 0) {
+        const piece = noise.subarray(from, from + target.length - at);
+        target.set(piece, at);
+        at += piece.length;
+      }
+    },
+  };
+}
+
+/**
+ * A tree of `entries` entries below the root: directories of 60 files, a hundred directories in a directory; every file holds
+ * the same few bytes, or nothing when `bytes` is 0.
+ */
+export function treeOfEntries(entries, bytes = 64) {
+  const tree = new Tree();
+  const content = noiseContent(bytes);
+  let made = 0;
+  for (let outer = 0; made < entries; outer++) {
+    tree.directory(`/set-${outer}`, { mtime: TIME });
+    made++;
+    for (let inner = 0; inner < DIRECTORIES && made < entries; inner++) {
+      const directory = `/set-${outer}/package-${inner}`;
+      tree.directory(directory, { mtime: TIME });
+      made++;
+      for (let file = 0; file < FILES && made < entries; file++, made++) {
+        tree.file(`${directory}/module-${made}.js`, content, { mtime: TIME });
+      }
+    }
+  }
+  return tree;
+}
+
+/** A tree of 64 files that hold `bytes` bytes together. */
+export function treeOfBytes(bytes) {
+  const tree = new Tree();
+  const files = 64;
+  for (let file = 0; file < files; file++) {
+    const size = Math.floor((bytes * (file + 1)) / files) - Math.floor((bytes * file) / files);
+    tree.file(`/data-${file}.bin`, noiseContent(size), { mtime: TIME });
+  }
+  return tree;
+}
