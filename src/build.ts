@@ -70,6 +70,7 @@ export function buildImage<T extends OptionTable>(
 
 /** An ext image: it always has a UUID. */
 export interface ExtImage extends Image {
+  /** In the usual spelling, lower case. */
   readonly uuid: string;
 }
 

@@ -13,11 +13,17 @@ export type ErrorCode = "usage" | "unsupported" | "corrupt" | "source" | "io";
 
 /** The place an error speaks of. Offsets are in bytes from the start of the archive or image. */
 export interface ErrorPlace {
+  /** A path of the tree or of the host. */
   readonly path?: string;
+  /** The format or profile. */
   readonly format?: string;
+  /** The record, in the words of its specification. */
   readonly record?: string;
+  /** Which of several such records. */
   readonly index?: number;
+  /** Bytes from the start of the archive or image. */
   readonly offset?: number;
+  /** The option, by its name in the API. */
   readonly option?: string;
   /** The size in bytes that would have done, when a size was too small. */
   readonly needed?: number;
@@ -25,12 +31,16 @@ export interface ErrorPlace {
 
 /** Every error that fsynth throws on purpose. Anything else is a bug of fsynth. */
 export class FsynthError extends Error {
+  /** Always `FsynthError`. */
   override readonly name = "FsynthError";
+  /** The family of the error. */
   readonly code: ErrorCode;
+  /** The place; empty where there is none to name. */
   readonly where: ErrorPlace;
   /** When one refusal has several reasons: every one of them, a sentence each. */
   readonly violations: readonly string[];
 
+  /** For formats and sources of others: their errors belong to these families too. */
   constructor(
     code: ErrorCode,
     message: string,

@@ -18,17 +18,19 @@ export {
 } from "./build.ts";
 export type { ByteDifferences, ByteRange } from "./compare/bytes.ts";
 export { type DiffOptions, diffImages, type ImageDifferences, type NotCompared } from "./compare/images.ts";
-export type { Comparable } from "./compare/side.ts";
-export { type DiffTreesOptions, diffTrees, type Field, type TreeDifference } from "./compare/trees.ts";
+export type { Comparable, SideOptions } from "./compare/side.ts";
+export { type DiffTreesOptions, diffTrees, FIELDS as treeFields, type Field, type TreeDifference } from "./compare/trees.ts";
 export { type ErrorCode, type ErrorPlace, FsynthError } from "./error.ts";
 export type { Capabilities, Format, OptionInputs, OptionTable, OptionValues, PlanContext, Profile } from "./image/format.ts";
 export type { Image, Progress, WriteOptions, WriteToOptions, Written } from "./image/image.ts";
-export type { Option } from "./image/options.ts";
-export type { Plan, Summary, Warning } from "./image/plan.ts";
-export type { BytesRegion, ContentRegion, HoleRegion, Region } from "./image/region.ts";
+export { type IdMap, type Option, type Owner, treeOptions } from "./image/options.ts";
+export type { Part, Plan, Summary, Warning } from "./image/plan.ts";
+export type { BytesRegion, ContentRegion, HoleRegion, Region, Span } from "./image/region.ts";
+export type { InodesSpec, SizeSpec } from "./image/size.ts";
 export type {
   ImageBytes,
   Inspection,
+  KeptTimes,
   Owned,
   Problem,
   UsedRun,
@@ -42,6 +44,8 @@ export { checkImage } from "./sources/check.ts";
 export { addCpio, type CpioOptions, type CpioSource, fromCpio } from "./sources/cpio.ts";
 export { addDirectory, type DirectoryOptions, fromDirectory } from "./sources/directory.ts";
 export { addImage, fromImage, type ImageOptions, type ImageSource, type OpenOptions, openImage } from "./sources/image.ts";
+export type { SpoolOptions } from "./sources/image-bytes.ts";
+export type { ByteSource } from "./sources/input.ts";
 export { addSource, type Source, type SourceOptions } from "./sources/source.ts";
 export { addTar, fromTar, type TarOptions, type TarSource } from "./sources/tar.ts";
 export { fromTarStream, type TarStreamEntry, type TarStreamHeader } from "./sources/tar-stream.ts";

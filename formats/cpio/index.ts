@@ -6,7 +6,7 @@ import { checkCpio, openCpio, recognisesCpio } from "./open.ts";
 import { cpioOptions } from "./options.ts";
 import { planCpio } from "./plan.ts";
 
-export { type CpioPart, cpioOptions } from "./options.ts";
+export { type CpioPart, cpioOptions, type Part } from "./options.ts";
 
 /** The format behind `buildCpio`. */
 export const cpio: Format<typeof cpioOptions> = {

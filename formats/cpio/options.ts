@@ -13,7 +13,9 @@ export type CpioPart = Uint8Array | Content | { readonly content: Uint8Array | C
 
 /** A part as the planner sees it. */
 export interface Part {
+  /** Its bytes. */
   readonly content: Content;
+  /** Whether compressed output takes it as it is. */
   readonly stored: boolean;
 }
 
@@ -56,6 +58,7 @@ const paddingOption: Option<number | string, number> = {
   },
 };
 
+/** The options of cpio. */
 export const cpioOptions = {
   checksum: toggle(
     false,

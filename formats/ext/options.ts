@@ -15,6 +15,7 @@ import {
 import { writableFeatures } from "./disk/features.ts";
 import { JOURNAL_MIN_BLOCKS } from "./disk/journal.ts";
 
+/** The options of ext2, ext3 and ext4. */
 export const extOptions = {
   size: sizeOption,
   inodes: inodesOption,

@@ -34,6 +34,7 @@ const fsId: Option<string, string | undefined> = {
   accept: (input) => (/^[0-9a-f]{16}$/i.test(input) ? input.toLowerCase() : refuse("16 hexadecimal digits")),
 };
 
+/** The options of FFS. */
 export const ffsOptions = {
   size: sizeOption,
   inodes: inodesOption,

@@ -14,8 +14,9 @@ export interface MeantBytes {
 
 /** A range of differing bytes, all of which belong to one record, field or content. */
 export interface ByteRange {
-  /** From its first differing byte to its last; bytes. */
+  /** Its first differing byte, counted from the start of the images. */
   readonly offset: number;
+  /** Bytes, to its last differing one. */
   readonly length: number;
   /** How many of them differ. */
   readonly differing: number;
@@ -23,11 +24,13 @@ export interface ByteRange {
   readonly what: string;
   /** What it belongs to in the second, where that is something else. */
   readonly elsewhere: string | undefined;
-  /** The first bytes of the range, 16 at most: of the first image, and of the second. */
+  /** The first bytes of the range in the first image, 16 at most. */
   readonly a: Uint8Array;
+  /** The same of the second image. */
   readonly b: Uint8Array;
 }
 
+/** The bytes in which two images differ. */
 export interface ByteDifferences {
   /** Bytes of either image. What one has more is not compared. */
   readonly sizes: readonly [a: number, b: number];

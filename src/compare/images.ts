@@ -9,6 +9,7 @@ import { type ByteDifferences, diffBytes } from "./bytes.ts";
 import { type Comparable, openSide, type Side, type SideOptions } from "./side.ts";
 import { checkIgnored, diffSnapshots, type Field, inSeconds, type TreeDifference } from "./trees.ts";
 
+/** How two images are compared. */
 export interface DiffOptions extends SideOptions {
   /**
    * `auto` (default): trees, and bytes where both are images of one profile. `trees`: nothing else. `bytes`: nothing but the
@@ -27,14 +28,17 @@ export interface DiffOptions extends SideOptions {
 export interface NotCompared {
   /** A field of trees, `nanoseconds`, `trees`, or `bytes`. */
   readonly field: string;
+  /** One sentence. */
   readonly why: string;
 }
 
+/** What {@link diffImages} found. */
 export interface ImageDifferences {
   /** Whether nothing that was compared differs. */
   readonly same: boolean;
-  /** What the sides are: a profile, `directory`, `tree.txt` or `tree`; and their bytes, of images and archives. */
+  /** What the sides are: a profile, `directory`, `tree.txt` or `tree`. */
   readonly formats: readonly [a: string, b: string];
+  /** Bytes of the sides, where they are images or archives. */
   readonly sizes: readonly [a: number | undefined, b: number | undefined];
   /** Undefined where trees were not compared: they were not wanted, cannot be read, or all bytes are the same. */
   readonly trees: readonly TreeDifference[] | undefined;

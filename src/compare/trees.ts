@@ -25,6 +25,7 @@ export const FIELDS = [
   "xattrs",
 ] as const;
 
+/** A field of nodes that {@link diffTrees} compares. */
 export type Field = (typeof FIELDS)[number];
 
 /** One thing in which two trees differ. */
@@ -33,13 +34,15 @@ export interface TreeDifference {
   readonly path: string;
   /** `removed`: the second tree lacks the path. `added`: the first one does. What lies below is not listed. */
   readonly change: "removed" | "added" | "changed";
-  /** `entry` where one was removed or added; `kind`, one of {@link FIELDS}, or `xattr "NAME"`. */
+  /** `entry` where one was removed or added; `kind`, a {@link Field}, or `xattr "NAME"`. */
   readonly field: string;
-  /** In words: in the first tree, and in the second. `nothing` where there is none. */
+  /** In words, in the first tree. `nothing` where there is none. */
   readonly a: string;
+  /** The same of the second tree. */
   readonly b: string;
 }
 
+/** How two trees are compared. */
 export interface DiffTreesOptions {
   /** Fields that are not compared. */
   readonly ignore?: readonly Field[] | undefined;

@@ -14,6 +14,7 @@ export interface Option<Input = unknown, Value = unknown> {
   readonly metavar?: string;
   /** In words, for help. */
   readonly defaultText?: string;
+  /** What stands for an option that is not given; already converted. */
   readonly default: Value;
   /** May be given several times on the command line. */
   readonly repeats?: boolean;
@@ -26,14 +27,15 @@ export interface Option<Input = unknown, Value = unknown> {
 /** A table of options by API name; the command line spells them in kebab-case. */
 export type OptionTable = Readonly<Record<string, Option<never, unknown>>>;
 
-type InputOf<O> = O extends Option<infer Input, unknown> ? Input : never;
-type ValueOf<O> = O extends { readonly default: infer Value } ? Value : never;
-
 /** What the API takes for a table: every option may be left out; text is read as on the command line. */
-export type OptionInputs<T extends OptionTable> = { readonly [K in keyof T]?: InputOf<T[K]> | undefined };
+export type OptionInputs<T extends OptionTable> = {
+  readonly [K in keyof T]?: (T[K] extends Option<infer Input, unknown> ? Input : never) | undefined;
+};
 
 /** All options of a table, resolved. */
-export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]: ValueOf<T[K]> };
+export type OptionValues<T extends OptionTable> = {
+  readonly [K in keyof T]: T[K] extends { readonly default: infer Value } ? Value : never;
+};
 
 class Refusal extends Error {}
 
@@ -241,8 +243,11 @@ function timeOption(help: string): Option<TimeInput, Time | undefined> {
   };
 }
 
-interface Owner {
+/** Whose something is. */
+export interface Owner {
+  /** 32 bits. */
   readonly uid: number;
+  /** 32 bits. */
   readonly gid: number;
 }
 
@@ -260,7 +265,8 @@ const ownerOption: Option<Owner | string, Owner | undefined> = {
   },
 };
 
-type IdMap = ReadonlyMap<number, number>;
+/** From ids to others; ids that it lacks stay. */
+export type IdMap = ReadonlyMap<number, number>;
 
 function idMapOption(what: string): Option<IdMap | Readonly<Record<number, number>> | string | readonly string[], IdMap> {
   return {

@@ -6,6 +6,7 @@ import type { Region } from "./region.ts";
 export interface Warning {
   /** Stable name, such as `time-looks-wrapped`. */
   readonly code: string;
+  /** One sentence, for people. */
   readonly message: string;
 }
 
@@ -15,15 +16,25 @@ export interface Summary {
   readonly format: string;
   /** Bytes. */
   readonly size: number;
+  /** Bytes. */
   readonly blockSize?: number;
+  /** All blocks of the image. */
   readonly blocks?: number;
+  /** Those that hold nothing at all. */
   readonly freeBlocks?: number;
+  /** All inodes, those that the format keeps for itself included. */
   readonly inodes?: number;
+  /** Those that nothing uses. */
   readonly freeInodes?: number;
+  /** Block groups, or cylinder groups. */
   readonly groups?: number;
+  /** Blocks of the journal. */
   readonly journalBlocks?: number;
+  /** The volume name. */
   readonly label?: string;
+  /** In the usual spelling, lower case. */
   readonly uuid?: string;
+  /** By name; those of ext as dumpe2fs shows them. */
   readonly features?: readonly string[];
   /** Files, directories, symlinks, … of the tree. */
   readonly entries?: number;
@@ -33,6 +44,7 @@ export interface Summary {
 export interface Part {
   /** Bytes. What lies between two parts is zeros. */
   readonly offset: number;
+  /** Bytes. */
   readonly length: number;
   /** Compressed output takes it as it is. */
   readonly stored: boolean;
@@ -46,7 +58,9 @@ export interface Plan {
   readonly size: number;
   /** In the usual spelling; undefined for formats without one. */
   readonly uuid: string | undefined;
+  /** The figures of the image. */
   readonly summary: Summary;
+  /** What was lost by `allowLoss`, and what looks odd though it is right. */
   readonly warnings: readonly Warning[];
   /**
    * Given where compressed output must be one gzip member or one zstd frame for each of these, ascending parts, as kernels

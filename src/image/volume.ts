@@ -19,22 +19,29 @@ export interface ImageBytes {
 export interface VolumeNode {
   /** Its number within the volume (an inode number); hard links share it. */
   readonly id: number;
+  /** What it is. */
   readonly kind: Kind;
   /** 12 bits. */
   readonly mode: number;
+  /** 32 bits. */
   readonly uid: number;
+  /** 32 bits. */
   readonly gid: number;
   /** Bytes: of a file's content, of a symlink's target, of a directory's blocks; else 0. */
   readonly size: number;
   /** As the volume stores it. */
   readonly links: number;
+  /** When it was last read; where the format has no field for it, another time of the node. */
   readonly atime: Time;
+  /** When its content last changed. */
   readonly mtime: Time;
+  /** When its metadata last changed; where the format has no field for it, another time of the node. */
   readonly ctime: Time;
   /** Undefined where the format or the inode has no field for it. */
   readonly btime: Time | undefined;
   /** Of devices; else 0. */
   readonly major: number;
+  /** Of devices; else 0. */
   readonly minor: number;
   /** Bytes that it takes in the image, its own mapping blocks included. */
   readonly allocated: number;
@@ -42,16 +49,19 @@ export interface VolumeNode {
   readonly flags: readonly string[];
 }
 
+/** A name in a directory. */
 export interface VolumeEntry {
   /** Lossless spelling. */
   readonly name: string;
+  /** The number of its node. */
   readonly id: number;
 }
 
 /** A range of the image and what it is for, with the record and field where a format knows. */
 export interface Owned {
-  /** Bytes. */
+  /** Bytes from the start of the image. */
   readonly offset: number;
+  /** Bytes. */
   readonly length: number;
   /** For instance `group 3, inode 412, i_mtime` or `content of /etc/motd`. */
   readonly what: string;
@@ -59,8 +69,9 @@ export interface Owned {
 
 /** A run of the image's blocks and their use, for maps. */
 export interface UsedRun {
-  /** Bytes. */
+  /** Bytes from the start of the image. */
   readonly offset: number;
+  /** Bytes. */
   readonly length: number;
   /** A word: `superblock`, `bitmap`, `inodes`, `directory`, `file`, `xattrs`, `journal`, `free`, … */
   readonly use: string;
@@ -70,11 +81,13 @@ export interface UsedRun {
 
 /** What `inspect` shows. */
 export interface Inspection {
+  /** The profile that fits best. */
   readonly format: string;
   /** Bytes. */
   readonly size: number;
   /** Geometry and identity, in the field's own terms, in the order of showing. */
   readonly facts: Readonly<Record<string, string | number | boolean>>;
+  /** By name. */
   readonly features: readonly string[];
   /** Use of each group, for formats that have them. */
   readonly groups: readonly Readonly<Record<string, number>>[];
@@ -90,14 +103,19 @@ export interface Problem {
   readonly code: string;
   /** Such as `group 3` or `inode 412 (/etc/motd)`. */
   readonly place: string;
+  /** What is there. */
   readonly found: string;
+  /** What should be there. */
   readonly expected: string;
 }
 
 /** The times that an image keeps beside the mtime, and how exactly. */
 export interface KeptTimes {
+  /** Whether there is a field for it. */
   readonly atime: boolean;
+  /** Whether there is a field for it. */
   readonly ctime: boolean;
+  /** Whether there is a field for it. */
   readonly btime: boolean;
   /** Else whole seconds. */
   readonly nanoseconds: boolean;
@@ -109,11 +127,15 @@ export interface VolumeReader {
   readonly format: string;
   /** Bytes. */
   readonly size: number;
+  /** In the usual spelling, lower case; undefined for formats without one. */
   readonly uuid: string | undefined;
+  /** The volume name; empty where there is none. */
   readonly label: string;
+  /** The number of the root directory. */
   readonly root: number;
   /** Left out: all times, to the nanosecond. */
   readonly times?: KeptTimes | undefined;
+  /** The node of that number. */
   node(id: number): VolumeNode;
   /** Of a directory, without `.` and `..`, in the order of the disk. */
   children(id: number): readonly VolumeEntry[];
@@ -121,7 +143,9 @@ export interface VolumeReader {
   target(id: number): string;
   /** Of a file; holes as extents where the format has them. */
   content(id: number): Content;
+  /** Of any node: full names and raw values, ACLs in the encoding of Linux. */
   xattrs(id: number): Xattrs;
+  /** Geometry, features and use of space; reads the metadata of all files. */
   inspect(): Inspection;
   /** All of the image in ascending runs. */
   usage(): Iterable<UsedRun>;
@@ -141,9 +165,11 @@ export interface Volume extends VolumeReader {
   stat(path: string): VolumeNode;
   /** Entries of the directory at `path`, in the order of the disk. */
   readdir(path: string): readonly VolumeEntry[];
+  /** The target of the symlink at `path`, in lossless spelling. Throws `source` for anything else. */
   readlink(path: string): string;
   /** `length` bytes of the file at `path` from `offset`, fewer at its end; by default all of it. */
   read(path: string, offset?: number, length?: number): Uint8Array;
+  /** The xattrs of the node at `path`. Throws `source` when nothing is there. */
   xattrsOf(path: string): Xattrs;
 }
 

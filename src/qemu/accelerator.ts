@@ -18,7 +18,9 @@ export type Objection =
   | { readonly why: string /** It will be so until the host boots again. */; readonly lasting: boolean }
   | undefined;
 
+/** The accelerator that was chosen. */
 export interface Choice {
+  /** As QEMU calls it. */
   readonly name: AcceleratorName;
   /** For the user, in a few words. */
   readonly why: string;

@@ -2,9 +2,11 @@
 
 import { type AcceleratorName, type ConsoleKind, HOST_KHZ, type Machine } from "./machine.ts";
 
+/** A disk of the machine. */
 export interface DiskSpec {
   /** Its name within QEMU, which the guest sees as its serial number. */
   readonly id: string;
+  /** Of a raw image, as QEMU opens it. */
   readonly path: string;
   /** What the guest writes reaches the file; otherwise it goes with the machine. */
   readonly writable: boolean;
@@ -12,10 +14,13 @@ export interface DiskSpec {
 
 /** A port of this host that leads to one of the guest. */
 export interface Forward {
+  /** One of the two that QEMU forwards. */
   readonly protocol: "tcp" | "udp";
   /** Default 127.0.0.1. */
   readonly address?: string | undefined;
+  /** 1 to 65535. */
   readonly hostPort: number;
+  /** 1 to 65535. */
   readonly guestPort: number;
 }
 
@@ -23,7 +28,9 @@ export interface Forward {
 export interface Share {
   /** `mount -t 9p -o trans=virtio TAG /mnt`. */
   readonly tag: string;
+  /** Of the folder. */
   readonly path: string;
+  /** Lets the guest write to it. Default false. */
   readonly writable?: boolean | undefined;
 }
 
@@ -32,25 +39,37 @@ export type FwCfg = { readonly name: string } & ({ readonly text: string } | { r
 
 /** All that the command line depends on. */
 export interface MachineSpec {
+  /** The row of the table. */
   readonly machine: Machine;
+  /** As QEMU calls it. */
   readonly accelerator: AcceleratorName;
   /** MiB. */
   readonly memory: number;
+  /** How many. */
   readonly cpus: number;
+  /** Its path. */
   readonly kernel: string;
+  /** Its path. */
   readonly initrd?: string | undefined;
   /** The kernel's command line. */
   readonly append: string;
+  /** In the order in which the guest shall number them. */
   readonly disks: readonly DiskSpec[];
+  /** User-mode network. */
   readonly network: boolean;
+  /** Ports that lead to the guest. */
   readonly forwards: readonly Forward[];
+  /** Folders for 9p. */
   readonly shares: readonly Share[];
+  /** Values for fw_cfg. */
   readonly fwCfg: readonly FwCfg[];
+  /** Which console the guest speaks on. */
   readonly console: ConsoleKind;
 }
 
 /** The end of a socket that QEMU inherits for its machine protocol; without one its monitor is at C-a c of the console. */
 export interface Attachment {
+  /** The number of the inherited descriptor. */
   readonly qmpDescriptor?: number;
 }
 

@@ -36,7 +36,7 @@ export interface Marks {
 export interface BootResult {
   /**
    * `expected`: the text was seen. `poweroff`, `reset`: the guest ended, and no text was expected. The rest are failures, of
-   * which {@link error} tells more.
+   * which `error` tells more.
    */
   readonly reason: "expected" | "poweroff" | "reset" | BootFailure;
   /** Whether the expected text was seen. */
@@ -45,7 +45,9 @@ export interface BootResult {
   readonly stopped: "guest" | "powerdown" | "quit" | "killed";
   /** All that the console showed; of more than 64 MiB the end. */
   readonly console: string;
+  /** When things happened. */
   readonly marks: Marks;
+  /** What it ran on, and why. */
   readonly accelerator: Choice;
   /** Set for failures: one sentence, and the code that `reason` has. */
   readonly error: BootError | undefined;

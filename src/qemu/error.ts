@@ -34,7 +34,9 @@ const FAMILY: Partial<Record<BootFailure, ErrorCode>> = {
 
 /** An error of booting. `reason` tells the cases apart; `code` is the family, as of every error of fsynth. */
 export class BootError extends FsynthError {
+  /** Which of the cases this is. */
   readonly reason: BootFailure;
+  /** Its `code` follows from `reason`. */
   constructor(reason: BootFailure, message: string, cause?: unknown) {
     super(FAMILY[reason] ?? "io", message, {}, cause === undefined ? {} : { cause });
     this.reason = reason;

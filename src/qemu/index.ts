@@ -2,6 +2,7 @@
 
 export type { Choice } from "./accelerator.ts";
 export {
+  type Attachment,
   type DiskSpec,
   type Forward,
   type FwCfg,
@@ -14,13 +15,16 @@ export { type BootResult, boot, type Marks, runMachine } from "./boot.ts";
 export { BootError, type BootFailure } from "./error.ts";
 export type { Kernel } from "./kernel.ts";
 export {
+  ACCELERATORS,
   type AcceleratorName,
+  ARCHES,
   type Arch,
   type ConsoleKind,
   findMachine,
   type GuestOs,
   MACHINES,
   type Machine,
+  SYSTEMS,
 } from "./machine.ts";
 export type { BootOptions, MachineOptions, RunOptions } from "./options.ts";
-export { type Prepared, prepareBoot } from "./prepare.ts";
+export { type Keeping, type Prepared, prepareBoot } from "./prepare.ts";

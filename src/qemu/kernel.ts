@@ -7,7 +7,9 @@ import { BootError } from "./error.ts";
 import { compareReleases, KERNEL_HEAD, kernelRelease, releaseOfName } from "./kernel-version.ts";
 import { ModuleFolder } from "./modules.ts";
 
+/** A kernel that can be booted. */
 export interface Kernel {
+  /** Of its file. */
   readonly path: string;
   /** Undefined where neither its header nor its name tells. */
   readonly release: string | undefined;

@@ -3,13 +3,18 @@
 // Sources: QEMU's documentation of the machines q35, microvm and virt; Linux Documentation/admin-guide/kernel-parameters;
 // NetBSD boot(8) and x86/multiboot. What is measured stands beside it.
 
+/** The architectures of the table. */
 export const ARCHES = ["x86_64", "i386", "aarch64"] as const;
+/** The operating systems of the table. */
 export const SYSTEMS = ["linux", "netbsd"] as const;
 /** Linux's, macOS's, NetBSD's, that of Windows, and emulation, which is everywhere. */
 export const ACCELERATORS = ["kvm", "hvf", "nvmm", "whpx", "tcg"] as const;
 
+/** An architecture, as QEMU and Linux call it. */
 export type Arch = (typeof ARCHES)[number];
+/** An operating system that is booted. */
 export type GuestOs = (typeof SYSTEMS)[number];
+/** An accelerator, as QEMU calls it. */
 export type AcceleratorName = (typeof ACCELERATORS)[number];
 
 /** In arguments: the frequency of this host's processor in kHz, at which emulation lets the guest's counter of time run. */
@@ -17,7 +22,9 @@ export const HOST_KHZ = "HOST_KHZ";
 
 /** One row of the table. */
 export interface Machine {
+  /** What it emulates. */
   readonly arch: Arch;
+  /** What it boots. */
   readonly os: GuestOs;
   /** QEMU's name of it. */
   readonly name: "q35" | "pc" | "microvm" | "virt";
@@ -35,8 +42,9 @@ export interface Machine {
   readonly consoles: Readonly<Record<ConsoleKind, string>>;
   /** `-cpu` with hardware acceleration, and without. */
   readonly cpu: { readonly accelerated: string; readonly tcg: string };
-  /** What the kernel is always told, and what besides where there is no acceleration. */
+  /** What the kernel is always told. */
   readonly kernelArguments: readonly string[];
+  /** What it is told besides where there is no acceleration. */
   readonly tcgArguments: readonly string[];
   /** The first disk, for kernels that find their root themselves. */
   readonly rootDevice: string;
@@ -44,6 +52,7 @@ export interface Machine {
   readonly drivers: readonly string[];
 }
 
+/** A serial port, or a virtio console. */
 export type ConsoleKind = "serial" | "virtio";
 
 // A triple fault resets every x86 machine, and panic=-1 resets without waiting; QEMU then ends, because of -no-reboot.
@@ -101,7 +110,7 @@ const netbsdMicrovm = {
 } as const;
 const netbsdCpu = { accelerated: "host,+invtsc", tcg: "qemu64" } as const;
 
-// The first row of an architecture and a system is their default.
+/** The table of machines. The first row of an architecture and a system is their default. */
 export const MACHINES: readonly Machine[] = [
   { ...x86_64, ...linuxX86 },
   { ...x86_64, ...linuxMicrovm },

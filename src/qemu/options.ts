@@ -47,8 +47,11 @@ export interface MachineOptions {
   readonly writable?: boolean | undefined;
   /** User-mode network (10.0.2.15/24, gateway 10.0.2.2, DNS 10.0.2.3). Default: only when ports are forwarded. */
   readonly network?: boolean | undefined;
+  /** Ports of this host that lead to the guest. */
   readonly forwards?: readonly Forward[] | undefined;
+  /** Folders of this host that the guest can mount by 9p. */
   readonly shares?: readonly Share[] | undefined;
+  /** Values that the guest finds in fw_cfg. */
   readonly fwCfg?: readonly FwCfg[] | undefined;
   /** Default: serial. */
   readonly console?: ConsoleKind | undefined;
@@ -74,4 +77,5 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** All that {@link boot} can be told. */
 export type BootOptions = MachineOptions & RunOptions;

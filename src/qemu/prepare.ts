@@ -23,12 +23,17 @@ import { openRoot, type RootFilesystem, recogniseRoot } from "./root.ts";
 
 /** A machine that can be started, as often as wanted until it is closed. */
 export interface Prepared {
+  /** The path of the emulator. */
   readonly qemu: string;
+  /** All that its command line depends on. */
   readonly spec: MachineSpec;
+  /** The accelerator, and why. */
   readonly accelerator: Choice;
+  /** The kernel that boots. */
   readonly kernel: Kernel;
-  /** What QEMU inherits, from {@link FIRST_DESCRIPTOR} on. */
+  /** What QEMU inherits, as its descriptors 4, 5, … */
   readonly descriptors: readonly number[];
+  /** Gives back descriptors and temporary files. */
   close(): void;
 }
 

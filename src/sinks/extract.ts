@@ -13,6 +13,7 @@ import { FileWriter } from "./extract-files.ts";
 import { makeSpecials, setXattrs } from "./extract-special.ts";
 import { ExtractTarget } from "./extract-target.ts";
 
+/** How a tree is extracted. */
 export interface ExtractOptions {
   /** How xattrs are set: not (they are counted in a warning), or by the system's setfattr. Default `none`. */
   readonly xattrs?: "none" | "setfattr" | undefined;

@@ -24,6 +24,7 @@ import { byteLimit } from "./tar.ts";
 /** A cpio archive or several in one file, plain or compressed by gzip or zstd: a path, bytes, or a stream of bytes (Node streams too). */
 export type CpioSource = ByteSource;
 
+/** How a cpio archive is read. */
 export interface CpioOptions {
   /** Where content of streams and compressed archives is kept until the image is written. Default: the system's folder for temporary files. */
   readonly spoolDirectory?: string | undefined;

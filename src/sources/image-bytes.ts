@@ -11,6 +11,7 @@ import { ContentSpool } from "./spool.ts";
 import { byteLimit } from "./tar.ts";
 import { unpacked } from "./unpack.ts";
 
+/** What becomes of images that are not plain files. */
 export interface SpoolOptions {
   /** Where images of streams and compressed ones are kept. Default: the system's folder for temporary files. */
   readonly spoolDirectory?: string | undefined;

@@ -19,6 +19,7 @@ export type ImageSource = ByteSource;
 /** How an image is opened. */
 export type OpenOptions = SpoolOptions;
 
+/** How an image is read as a tree. */
 export interface ImageOptions extends OpenOptions {
   /** Keeps a /lost+found that a build makes again anyway: empty, and as fsynth writes it. Default false. */
   readonly keepLostFound?: boolean | undefined;

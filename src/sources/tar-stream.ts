@@ -20,17 +20,29 @@ import { byteLimit, type TarOptions } from "./tar.ts";
 
 /** What is used of the headers of tar-stream. */
 export interface TarStreamHeader {
+  /** The path, as text. */
   readonly name: string;
+  /** A word of tar-stream: `file`, `directory`, `symlink`, `link`, … */
   readonly type?: string | null | undefined;
+  /** Of this the lower 12 bits. */
   readonly mode?: number | undefined;
+  /** 32 bits. */
   readonly uid?: number | undefined;
+  /** 32 bits. */
   readonly gid?: number | undefined;
+  /** Bytes of the content. */
   readonly size?: number | undefined;
+  /** To the second. */
   readonly mtime?: Date | undefined;
+  /** The target of a symlink, or the path that a hard link leads to. */
   readonly linkname?: string | null | undefined;
+  /** The name that stands for `uid` in ACLs; nothing is looked up. */
   readonly uname?: string | undefined;
+  /** The name that stands for `gid` in ACLs; nothing is looked up. */
   readonly gname?: string | undefined;
+  /** Of devices. */
   readonly devmajor?: number | undefined;
+  /** Of devices. */
   readonly devminor?: number | undefined;
   /** The records of its extended headers, text by keyword. */
   readonly pax?: unknown;
@@ -38,6 +50,7 @@ export interface TarStreamHeader {
 
 /** An entry of tar-stream: its header, and its content as an iterable of bytes. */
 export interface TarStreamEntry extends AsyncIterable<unknown> {
+  /** What the archive says of the entry. */
   readonly header: TarStreamHeader;
   /** Of the header in the archive. */
   readonly offset?: number | undefined;

@@ -25,6 +25,7 @@ import { unpacked } from "./unpack.ts";
 /** A tar archive, plain or compressed by gzip or zstd: a path, bytes, or a stream of bytes (Node streams too). */
 export type TarSource = ByteSource;
 
+/** How a tar archive is read. */
 export interface TarOptions {
   /** Where content of streams and compressed archives is kept until the image is written. Default: the system's folder for temporary files. */
   readonly spoolDirectory?: string | undefined;

@@ -7,7 +7,9 @@ import { FsynthError } from "../error.ts";
 
 /** A run of data within a file, in bytes. */
 export interface Extent {
+  /** Bytes from the start of the file. */
   readonly offset: number;
+  /** Bytes. */
   readonly length: number;
 }
 

@@ -15,12 +15,19 @@ export type TimeInput = Time | Date | bigint | number;
 export interface MetadataInput {
   /** 12 bits. */
   readonly mode?: number;
+  /** 32 bits. */
   readonly uid?: number;
+  /** 32 bits. */
   readonly gid?: number;
+  /** When the content last changed. */
   readonly mtime?: TimeInput;
+  /** When it was last read. */
   readonly atime?: TimeInput;
+  /** When the metadata last changed. */
   readonly ctime?: TimeInput;
+  /** When it was made. */
   readonly btime?: TimeInput;
+  /** By full name; text stands for its bytes in UTF-8. */
   readonly xattrs?: Xattrs | Readonly<Record<string, Uint8Array | string>>;
 }
 

@@ -4,7 +4,9 @@ import type { Content } from "./content.ts";
 
 /** A point in time: whole seconds since 1970-01-01 UTC (negative before), and 0 to 999,999,999 nanoseconds. */
 export interface Time {
+  /** Whole seconds since 1970-01-01 UTC. */
   readonly sec: number;
+  /** 0 to 999,999,999; they are added, before 1970 too. */
   readonly nsec: number;
 }
 
@@ -23,32 +25,47 @@ export interface Metadata {
   mode: number;
   /** 32 bits. */
   uid: number;
+  /** 32 bits. */
   gid: number;
+  /** When it was last read. */
   atime: Time;
+  /** When its content last changed. */
   mtime: Time;
+  /** When its metadata last changed. */
   ctime: Time;
   /** Birth time. */
   btime: Time;
+  /** Undefined where there are none. */
   xattrs: Xattrs | undefined;
 }
 
+/** A regular file. */
 export interface FileNode extends Metadata {
+  /** Tells nodes apart. */
   readonly kind: "file";
+  /** Its bytes and holes. */
   content: Content;
 }
 
+/** A directory. */
 export interface DirectoryNode extends Metadata {
+  /** Tells nodes apart. */
   readonly kind: "directory";
+  /** Nodes by name, in lossless spelling; in no order that matters. */
   readonly children: Map<string, Node>;
 }
 
+/** A symbolic link. */
 export interface SymlinkNode extends Metadata {
+  /** Tells nodes apart. */
   readonly kind: "symlink";
   /** The target as written, in lossless spelling. */
   target: string;
 }
 
+/** A character or block device. */
 export interface DeviceNode extends Metadata {
+  /** Tells nodes apart. */
   readonly kind: "character-device" | "block-device";
   /** 12 bits on Linux; formats state what they hold. */
   major: number;
@@ -56,11 +73,14 @@ export interface DeviceNode extends Metadata {
   minor: number;
 }
 
+/** A fifo or a socket: nothing but metadata. */
 export interface SpecialNode extends Metadata {
+  /** Tells nodes apart. */
   readonly kind: "fifo" | "socket";
 }
 
 /** A node of a tree. A hard link is the same node under two names. */
 export type Node = FileNode | DirectoryNode | SymlinkNode | DeviceNode | SpecialNode;
 
+/** The kinds of nodes. */
 export type Kind = Node["kind"];

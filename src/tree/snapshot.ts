@@ -8,21 +8,31 @@ import { excludeFilter, type PathFilter } from "./exclude.ts";
 import { type DirectoryNode, imageTime, type Kind, type Node, type Time, type Xattrs } from "./node.ts";
 import type { Tree } from "./tree.ts";
 
+/** An extended attribute. */
 export interface Xattr {
   /** Full name, encoded. */
   readonly name: Uint8Array;
+  /** As it is stored; ACLs in the encoding of Linux. */
   readonly value: Uint8Array;
 }
 
 /** One inode's worth of the tree. All kinds have one shape, so that hot loops over nodes see one hidden class. */
 export interface SnapshotNode {
+  /** What it is. */
   readonly kind: Kind;
+  /** 12 bits. */
   readonly mode: number;
+  /** 32 bits, mapped. */
   readonly uid: number;
+  /** 32 bits, mapped. */
   readonly gid: number;
+  /** When it was last read, clamped. */
   readonly atime: Time;
+  /** When its content last changed, clamped. */
   readonly mtime: Time;
+  /** When its metadata last changed, clamped. */
   readonly ctime: Time;
+  /** When it was made, clamped. */
   readonly btime: Time;
   /** Sorted by the bytes of the name. */
   readonly xattrs: readonly Xattr[];
@@ -36,22 +46,29 @@ export interface SnapshotNode {
   readonly content: Content | undefined;
   /** Symlinks only: the target's bytes. */
   readonly target: Uint8Array | undefined;
-  /** Devices only. */
+  /** Devices only; else 0. */
   readonly major: number;
+  /** Devices only; else 0. */
   readonly minor: number;
-  /** Directories only: their run of entries, and how many of those are directories. */
+  /** Directories only: the first of their run of entries. */
   first: number;
+  /** Directories only: how many entries that run has. */
   count: number;
+  /** Directories only: how many of those are directories. */
   subdirectories: number;
 }
 
+/** A tree that is frozen, normalised and sorted: what formats plan from. */
 export interface Snapshot {
   /** `nodes[0]` is the root. A directory's entries come one behind the other, then its subdirectories in order, depth first. */
   readonly nodes: readonly SnapshotNode[];
-  /** How many entries there are; entry `e` is named `names[nameStart[e]..nameStart[e + 1])` and leads to `nodes[entryNode[e]]`. */
+  /** How many entries there are. Entry `e` has the name `names.subarray(nameStart[e], nameStart[e + 1])`. */
   readonly entries: number;
+  /** The index among `nodes` that each entry leads to. */
   readonly entryNode: Uint32Array;
+  /** Where the name of each entry starts in `names`, and where the last one ends. */
   readonly nameStart: Uint32Array;
+  /** The names of all entries, one behind the other, encoded. */
   readonly names: Uint8Array;
   /** The image's own time; nodes that were given none carry this very object. */
   readonly time: Time;
@@ -65,7 +82,9 @@ export interface SnapshotOptions {
   readonly clampMtime?: Time | undefined;
   /** Gives everything one owner. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  /** Replaces user ids; `owner` overrides it. */
   readonly mapUid?: ReadonlyMap<number, number> | undefined;
+  /** Replaces group ids; `owner` overrides it. */
   readonly mapGid?: ReadonlyMap<number, number> | undefined;
   /** Globs of what stays out (exclude.ts). */
   readonly exclude?: readonly string[] | undefined;

@@ -16,6 +16,7 @@ import { KIND_WORDS, TREE_TEXT_HEAD } from "./tree-text.ts";
  */
 export type ContentSpelling = "inline" | { readonly file: string } | { readonly sha256: string };
 
+/** How a tree is written as text. */
 export interface WriteTreeTextOptions {
   /** Asked for every file that is not empty, with its path in lossless spelling. By default everything is inline, up to 1 MiB a file. */
   readonly content?: ((path: string, content: Content) => ContentSpelling | Promise<ContentSpelling>) | undefined;

@@ -24,6 +24,7 @@ export const KIND_WORDS: Readonly<Record<Kind, string>> = {
   socket: "socket",
 };
 
+/** How tree.txt is read. */
 export interface ReadTreeTextOptions {
   /** The content that `content=FILE` names. FILE is relative to the tree.txt, in lossless spelling. */
   readonly contentOf: (file: string) => Content;

@@ -48,8 +48,10 @@ export interface OverlayRules {
  * ```
  */
 export class Tree {
+  /** The root directory; its path is `/`. */
   readonly root: DirectoryNode;
 
+  /** An empty tree: a root directory, 0755, 0:0. */
   constructor() {
     this.root = { kind: "directory", ...toMetadata("directory", "/"), children: new Map() };
   }
@@ -93,10 +95,12 @@ export class Tree {
     return this.put(path, { kind, ...toMetadata(kind, path, metadata), major, minor });
   }
 
+  /** Adds a fifo. */
   fifo(path: string, metadata?: MetadataInput): this {
     return this.put(path, { kind: "fifo", ...toMetadata("fifo", path, metadata) });
   }
 
+  /** Adds a socket, which carries nothing but metadata. */
   socket(path: string, metadata?: MetadataInput): this {
     return this.put(path, { kind: "socket", ...toMetadata("socket", path, metadata) });
   }

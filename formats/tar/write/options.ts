@@ -12,6 +12,7 @@ export function archiveSize(end: number, blockingFactor: number): number {
   return Math.ceil((end + 2 * BLOCK) / record) * record;
 }
 
+/** The options of tar. */
 export const tarOptions = {
   rootEntry: toggle(true, "Writes the root directory itself, as the entry `.` (in tar: `./`)."),
   blockingFactor: integer(
