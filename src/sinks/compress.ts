@@ -15,6 +15,16 @@ export function compressionFor(path: string, asked: Compression | undefined): Co
   return asked;
 }
 
+/**
+ * Names the encoder behind compressed output, with all that its bytes depend on. A test holds it against the packages that
+ * are installed. `parts`: each part of the plan is compressed on its own.
+ */
+export function codecOf(how: Exclude<Compression, "none">, parts: boolean): string {
+  if (how === "gzip") return "gzip-pako-3.0.3-level6";
+  // @mongodb-js/zstd 1.2.2 is libzstd 1.5.2, and has no other level.
+  return `zstd-libzstd-1.5.2-level3-${parts ? "frame-per-archive" : "frames-of-4MiB"}`;
+}
+
 /** `chunks` compressed: one gzip member, or zstd frames of 4 MiB of input each. The same bytes wherever and however it runs. */
 export function compressed(chunks: AsyncIterable<Uint8Array>, how: Compression): AsyncIterable<Uint8Array> {
   if (how === "gzip") return host.gzip(chunks);

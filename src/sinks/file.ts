@@ -6,11 +6,11 @@ import { quoteName } from "../bytes/names.ts";
 import { isZero } from "../bytes/zero.ts";
 import { FsynthError } from "../error.ts";
 import type { WriteHandle } from "../host/port.ts";
-import type { Progress, WriteToOptions, Written } from "../image/image.ts";
+import type { WriteToOptions, Written } from "../image/image.ts";
 import type { Plan } from "../image/plan.ts";
-import { checkParts, compressed, compressedParts, compressionFor } from "./compress.ts";
-import { PieceHash } from "./digest.ts";
-import { ARENA, emit, type Piece, zeros } from "./emit.ts";
+import { checkParts, compressionFor } from "./compress.ts";
+import type { Piece } from "./emit.ts";
+import { encoded } from "./encoded.ts";
 import { resolveOutput } from "./output.ts";
 import { makeTemporary } from "./temporary.ts";
 
@@ -25,70 +25,47 @@ const BLOCK = 4096;
  */
 export async function writeImage(plan: Plan, path: string, options: WriteToOptions = {}): Promise<Written> {
   checkText("the path to write to", path);
-  checkKeys("writeTo", options, ["onProgress", "fsync", "compress", "force", "sha256"]);
+  checkKeys("writeTo", options, ["onProgress", "fsync", "compress", "force", "sha256", "beforeCommit"]);
   checkWord("writeTo: compress", options.compress, ["none", "gzip", "zstd"]);
   const how = compressionFor(path, options.compress);
   checkParts(plan, how);
   const output = resolveOutput(path, options.force);
-  const hash = options.sha256 ? new PieceHash() : undefined;
-  const pieces = tee(plan, options, hash, 0, plan.size);
-  const { parts } = plan;
-  const bytes =
-    parts && how !== "none"
-      ? compressedParts(parts.list, how, (from, to) => chunksOf(tee(plan, options, hash, from, to)))
-      : compressed(chunksOf(pieces), how);
+  const { pieces, chunks, digests } = encoded(plan, how, options);
+  const written = (): Written => {
+    const result = { path, size: plan.size, ...digests() };
+    options.beforeCommit?.(result);
+    return result;
+  };
   if (output.kind === "outlet") {
     const outlet = await host.files.openOutlet(output.to);
     try {
-      for await (const chunk of bytes) await outlet.write(chunk);
+      for await (const chunk of chunks) await outlet.write(chunk);
     } finally {
       outlet.close();
     }
-  } else if (output.kind === "device") {
+    return written();
+  }
+  if (output.kind === "device") {
     if (how === "none") checkDevice(output.path, plan.size);
     const device = host.files.openDevice(output.path);
     try {
-      await append(device, bytes);
+      await append(device, chunks);
       if (options.fsync) device.sync();
     } finally {
       device.close();
     }
-  } else {
-    const file = makeTemporary(output);
-    try {
-      if (how === "none") await fillFile(file.handle, plan.size, pieces);
-      else await append(file.handle, bytes);
-      file.commit(options.fsync === true);
-    } catch (error) {
-      file.discard();
-      throw error;
-    }
+    return written();
   }
-  return { path, size: plan.size, ...(hash && { sha256: hash.hex() }) };
-}
-
-/** The pieces from byte `from` to byte `to`; asked for in order, all of them are in the hash. */
-async function* tee(
-  plan: Plan,
-  options: WriteToOptions,
-  hash: PieceHash | undefined,
-  from: number,
-  to: number,
-): AsyncGenerator<Piece, void, void> {
-  const arena = new Uint8Array(Math.min(ARENA, to - from));
-  const onProgress =
-    options.onProgress && (({ done }: Progress) => options.onProgress?.({ done: from + done, total: plan.size }));
-  for await (const piece of emit(plan, { from, to, arena: () => arena, onProgress })) {
-    if (hash) await hash.update(piece);
-    yield piece;
-  }
-}
-
-/** The bytes of all pieces one behind the other, holes as zeros. */
-async function* chunksOf(pieces: AsyncIterable<Piece>): AsyncGenerator<Uint8Array, void, void> {
-  for await (const piece of pieces) {
-    if (piece.bytes) yield piece.bytes;
-    else yield* zeros(piece.length);
+  const file = makeTemporary(output);
+  try {
+    if (how === "none") await fillFile(file.handle, plan.size, pieces);
+    else await append(file.handle, chunks);
+    const result = written();
+    file.commit(options.fsync === true);
+    return result;
+  } catch (error) {
+    file.discard();
+    throw error;
   }
 }
 
