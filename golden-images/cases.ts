@@ -1,9 +1,12 @@
-// The cases of golden-images on the host's disk: golden-images/<format>/<case>/.
+// The cases of golden-images on the host's disk: golden-images/<format>/<case>/, built and compared.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Image } from "../src/index.ts";
 import { buildGolden } from "./build.ts";
+import { unifiedDiff } from "./diff.ts";
+import { dumpGolden } from "./dump.ts";
 
 /** Formats that have cases; `foreign` beside them holds images that others made. */
 export const GOLDEN_FORMATS = ["ext", "ffs", "cpio", "tar"] as const;
@@ -16,6 +19,13 @@ export interface GoldenCase {
   readonly folder: string;
 }
 
+/** What building a case gave. */
+export interface GoldenResult {
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+  readonly dump: string;
+}
+
 /** Every case under `top`, the folder golden-images, in the order of formats and names. */
 export function goldenCases(top: string): GoldenCase[] {
   return GOLDEN_FORMATS.flatMap((format) =>
@@ -25,18 +35,44 @@ export function goldenCases(top: string): GoldenCase[] {
   );
 }
 
-/** Plans the image of a case. */
-export function planCase({ folder }: GoldenCase): Image {
-  const text = (name: string): string => readFileSync(join(folder, name), "utf8");
-  return buildGolden({
-    tree: text("tree.txt"),
-    options: text("options.json"),
-    content: (name) => new Uint8Array(readFileSync(join(folder, name))),
-  });
-}
+/** Files of a case that it cannot be built without, and those that it is compared with. */
+const SOURCES = ["tree.txt", "options.json"] as const;
+const EXPECTED = ["image.sha256", "dump.txt"] as const;
 
-/** A file that the case expects, undefined where it is missing. */
-export function expected({ folder }: GoldenCase, name: "image.sha256" | "dump.txt"): string | undefined {
+function text({ folder }: GoldenCase, name: string): string | undefined {
   const path = join(folder, name);
   return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+}
+
+/** Plans the image of a case. Throws where its files are missing. */
+export function planCase(golden: GoldenCase): Image {
+  const [tree, options] = SOURCES.map((name) => {
+    const found = text(golden, name);
+    if (found === undefined) throw new Error(`${golden.name} lacks ${name}`);
+    return found;
+  }) as [string, string]; // one for each name
+  const content = (name: string): Uint8Array => new Uint8Array(readFileSync(join(golden.folder, name)));
+  return buildGolden({ tree, options, content });
+}
+
+export async function buildCase(golden: GoldenCase): Promise<GoldenResult> {
+  const bytes = await planCase(golden).bytes();
+  return { bytes, sha256: createHash("sha256").update(bytes).digest("hex"), dump: dumpGolden(bytes) };
+}
+
+/** How a result differs from what the case expects, in words and with the difference of the dumps; undefined when it does not. */
+export function compareCase(golden: GoldenCase, { sha256, dump }: GoldenResult): string | undefined {
+  const [sum, expected] = EXPECTED.map((name) => text(golden, name));
+  if (sum === undefined || expected === undefined) return `${golden.name} lacks ${sum === undefined ? EXPECTED[0] : EXPECTED[1]}`;
+  if (sum.trim() === sha256 && expected === dump) return undefined;
+  const records =
+    expected === dump ? "no record differs: it is content, or what lies between records" : unifiedDiff(expected, dump);
+  const digest = sum.trim() === sha256 ? "the same image, dumped otherwise" : `sha256 ${sha256}, expected ${sum.trim()}`;
+  return `${golden.name}: ${digest}\n${records}`;
+}
+
+/** Writes what a case expects from now on. */
+export function updateCase({ folder }: GoldenCase, { sha256, dump }: GoldenResult): void {
+  writeFileSync(join(folder, "image.sha256"), `${sha256}\n`);
+  writeFileSync(join(folder, "dump.txt"), dump);
 }

@@ -5,6 +5,7 @@ import { FIELD_MAX, PATH_MAX, TARGET_MAX } from "./limits.ts";
 import { checkCpio, openCpio, recognisesCpio } from "./open.ts";
 import { cpioOptions } from "./options.ts";
 import { planCpio } from "./plan.ts";
+import { cpioRecords } from "./records.ts";
 
 export { type CpioPart, cpioOptions, type Part } from "./options.ts";
 
@@ -38,4 +39,5 @@ export const cpio: Format<typeof cpioOptions> = {
   recognises: recognisesCpio,
   open: openCpio,
   check: checkCpio,
+  records: cpioRecords,
 };

@@ -21,8 +21,8 @@ export interface ArchiveBytes {
 
 export interface CpioEvents {
   onMember(member: CpioMember): void;
-  /** Called for each trailer: inode numbers behind it mean other files. */
-  onArchiveEnd(): void;
+  /** Called for each trailer, which starts at `offset` (undefined where it is missing): inode numbers behind it mean other files. */
+  onArchiveEnd(offset: number | undefined): void;
   onWarning(warning: Warning): void;
 }
 
@@ -68,7 +68,7 @@ class Reading {
   /** Linux takes an archive without a trailer for a whole one, but so does one look whose end is missing. */
   #unterminated(at: number): void {
     this.#open = false;
-    this.events.onArchiveEnd();
+    this.events.onArchiveEnd(undefined);
     // Something else follows: it is looked at next.
     if (this.#at < this.bytes.size) return;
     this.events.onWarning({
@@ -100,7 +100,7 @@ class Reading {
     if (path === TRAILER) {
       if (end > size) throw this.#bad(offset, path, `the archive ends at ${size}, within its trailer`);
       this.#open = false;
-      this.events.onArchiveEnd();
+      this.events.onArchiveEnd(offset);
       return;
     }
     this.#open = true;

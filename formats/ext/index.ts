@@ -7,6 +7,7 @@ import { extOptions } from "./options.ts";
 import { planExt } from "./plan.ts";
 import { profiles } from "./profiles.ts";
 import { openExt } from "./read/reader.ts";
+import { extRecords } from "./read/records.ts";
 import { hasMagic } from "./read/superblock.ts";
 
 export { extOptions } from "./options.ts";
@@ -42,4 +43,5 @@ export const ext: Format<typeof extOptions> = {
   recognises: hasMagic,
   open: openExt,
   check: checkExt,
+  records: extRecords,
 };

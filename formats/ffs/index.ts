@@ -7,6 +7,7 @@ import { ffsOptions } from "./options.ts";
 import { planFfs } from "./plan.ts";
 import { profiles } from "./profiles.ts";
 import { openFfs } from "./read/reader.ts";
+import { ffsRecordsOf } from "./read/records.ts";
 import { hasMagic } from "./read/superblock.ts";
 
 export { ffsOptions } from "./options.ts";
@@ -38,4 +39,5 @@ export const ffs: Format<typeof ffsOptions> = {
   recognises: hasMagic,
   open: openFfs,
   check: checkFfs,
+  records: ffsRecordsOf,
 };

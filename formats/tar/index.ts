@@ -4,6 +4,7 @@ import type { Format } from "../../src/image/format.ts";
 import { MAX_FILE } from "./limits.ts";
 import { checkTar, openTar, recognisesTar } from "./open.ts";
 import { planTar } from "./plan.ts";
+import { tarRecords } from "./shown.ts";
 import { tarOptions } from "./write/options.ts";
 
 export { tarOptions } from "./write/options.ts";
@@ -39,4 +40,5 @@ export const tar: Format<typeof tarOptions> = {
   recognises: recognisesTar,
   open: openTar,
   check: checkTar,
+  records: tarRecords,
 };

@@ -49,7 +49,7 @@ function isEmptyArchive(image: ImageBytes): boolean {
 }
 
 /** Reads all headers. */
-function readArchive(image: ImageBytes, events: TarReaderEvents): void {
+export function readArchive(image: ImageBytes, events: TarReaderEvents): void {
   const window = new Window(image.size, (offset, target) => image.readAt(offset, target));
   const reader = new TarReader("tar", events);
   while (reader.want > 0) {

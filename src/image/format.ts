@@ -3,6 +3,7 @@
 import type { Snapshot } from "../tree/snapshot.ts";
 import type { OptionInputs, OptionTable, OptionValues } from "./options.ts";
 import type { Plan } from "./plan.ts";
+import type { ImageRecord } from "./records.ts";
 import type { ImageBytes, Problem, VolumeReader } from "./volume.ts";
 
 /** What a profile can hold, for `fsynth formats`: one line per subject. */
@@ -10,9 +11,11 @@ export type Capabilities = Readonly<Record<string, string | number | boolean>>;
 
 /** A named set of defaults of a format, chosen with `-f`. */
 export interface Profile {
+  /** As `-f` takes it: `ext4`. */
   readonly name: string;
   /** One sentence. */
   readonly summary: string;
+  /** For `fsynth formats`. */
   readonly capabilities: Capabilities;
 }
 
@@ -20,6 +23,7 @@ export interface Profile {
 export interface Format<T extends OptionTable = OptionTable> {
   /** The folder's name: `ext`, `ffs`, `cpio`, `tar`. */
   readonly name: string;
+  /** At least one; callers name the one they want. */
   readonly profiles: readonly Profile[];
   /** Options beside those of every format. */
   readonly options: T;
@@ -36,10 +40,13 @@ export interface Format<T extends OptionTable = OptionTable> {
   open?(image: ImageBytes): VolumeReader;
   /** Everything that is wrong with an image, found without the writer's code; changes nothing. */
   check?(image: ImageBytes): readonly Problem[];
+  /** Every record of an image, its fields by name. Throws as `open` does. */
+  records?(image: ImageBytes): Iterable<ImageRecord>;
 }
 
 /** What planning may use besides the tree and the options. */
 export interface PlanContext {
+  /** Whether what cannot be held is dropped and counted, instead of refused. */
   readonly allowLoss: boolean;
   /** Derives `length` (at most 32) bytes for `purpose` from the seed of tree and options; computed when first asked for. */
   derive(purpose: string, length: number): Uint8Array;

@@ -1,0 +1,23 @@
+// The dump of a golden image: every record by name. Runs on every runtime.
+
+import { formats } from "../formats/index.ts";
+import { recordText } from "../src/image/records.ts";
+import { FsynthError } from "../src/index.ts";
+
+/** Of so many records of one kind in a row each is told; of longer rows the others have a checksum. */
+const MOST = 20;
+
+/** The text of dump.txt for the bytes of an image. */
+export function dumpGolden(bytes: Uint8Array): string {
+  const image = {
+    size: bytes.length,
+    readAt(offset: number, target: Uint8Array): void {
+      if (offset + target.length > bytes.length)
+        throw new FsynthError("corrupt", `the image ends at byte ${bytes.length}`, { offset });
+      target.set(bytes.subarray(offset, offset + target.length));
+    },
+  };
+  const format = formats.find(({ recognises, records }) => records && recognises?.(image));
+  if (format?.records === undefined) throw new FsynthError("unsupported", "no format knows the records of the image");
+  return `${[...recordText(format.records(image), { most: MOST })].join("\n")}\n`;
+}

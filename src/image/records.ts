@@ -1,0 +1,220 @@
+// The records of an image as they stand on the disk, for people: what `fsynth inspect --records` prints and golden images keep.
+
+import { crc32c } from "../bytes/crc.ts";
+import { decodeName, encodeName, escapeName } from "../bytes/names.ts";
+import { isZero } from "../bytes/zero.ts";
+
+/** A field's value: numbers and bytes as they are, or in words. */
+export type RecordValue = number | string | Uint8Array | readonly number[];
+
+export type RecordFields = Readonly<Record<string, RecordValue>>;
+
+/** One record of an image. */
+export interface ImageRecord {
+  /** Bytes from the start of the image. */
+  readonly offset: number;
+  /** Such as `group 0, inode 12 /etc`. */
+  readonly what: string;
+  /** The name of its table; undefined for what is no record: maps, runs of zeros. */
+  readonly table?: string | undefined;
+  readonly fields: RecordFields;
+  /** 1 and more for what lies in, or belongs to, the record before it. Default 0. */
+  readonly depth?: number;
+  /** The record that this one repeats; only what differs from it is shown. */
+  readonly copyOf?: ImageRecord | undefined;
+}
+
+/** A record table, as far as it names fields and their values. */
+export interface RecordTable {
+  readonly name: string;
+  readonly f: Readonly<Record<string, { readonly offset: number; readonly size: number }>>;
+  dump(view: DataView, at: number): Record<string, RecordValue>;
+}
+
+export interface RecordPlace {
+  readonly offset: number;
+  readonly what: string;
+  readonly depth?: number;
+  readonly copyOf?: ImageRecord | undefined;
+  /** Only fields that end before this byte of the record are there. */
+  readonly length?: number;
+  /** Values in words, by field; undefined leaves the field to another record. */
+  readonly spelled?: Readonly<Record<string, (value: number & Uint8Array & readonly number[]) => RecordValue | undefined>>;
+}
+
+/** The record of `table` at byte `at` of `view`. */
+export function recordAt(table: RecordTable, view: DataView, at: number, place: RecordPlace): ImageRecord {
+  const { spelled = {}, length = Number.POSITIVE_INFINITY, ...rest } = place;
+  const fields: Record<string, RecordValue> = {};
+  const known = Object.entries(table.f).filter(([, { offset, size }]) => offset + size <= length);
+  const values = table.dump(view, at);
+  for (const [name] of known) {
+    const value = values[name] as RecordValue; // the table gives every field
+    const spell = spelled[name];
+    const shown = spell ? spell(value as number & Uint8Array & readonly number[]) : value; // a field's own type
+    if (shown !== undefined) fields[name] = shown;
+  }
+  return { ...rest, table: table.name, fields };
+}
+
+/** A view that holds `size` bytes from `at` on, zeros where `bytes` end before. */
+export function paddedView(bytes: Uint8Array, at: number, size: number): DataView {
+  const padded = new Uint8Array(size);
+  padded.set(bytes.subarray(at, at + size));
+  return new DataView(padded.buffer);
+}
+
+/** The set bits of a map as ranges: `0..12 15`. Bit 0 is number `first`, the first `count` bits are looked at. */
+export function bitRanges(map: Uint8Array, count: number, first = 0): string {
+  const ranges: string[] = [];
+  let start = -1;
+  for (let bit = 0; bit <= count; bit++) {
+    const set = bit < count && ((map[bit >> 3] as number) & (1 << (bit & 7))) !== 0; // bit is in range
+    if (set && start < 0) start = bit;
+    if (set || start < 0) continue;
+    ranges.push(bit - start === 1 ? String(first + start) : `${first + start}..${first + bit - 1}`);
+    start = -1;
+  }
+  return ranges.join(" ") || "none";
+}
+
+export interface RecordTextOptions {
+  /** Of so many records of one table in a row, this many and the last are shown, and a checksum of the rest. Default: all. */
+  readonly most?: number | undefined;
+}
+
+/** Widest line that fields are put on. */
+const WIDTH = 120;
+/** Records of up to so many fields take one line, zeros among them. */
+const SMALL = 6;
+
+/**
+ * Lines, without newlines. Fields that are zero are named with the first record of their table alone; records in a row that say
+ * the same are one line that counts.
+ */
+export function* recordText(
+  records: Iterable<ImageRecord>,
+  { most = Number.POSITIVE_INFINITY }: RecordTextOptions = {},
+): Generator<string> {
+  let row: { readonly record: ImageRecord; readonly body: readonly string[] }[] = [];
+  const seen = new Set<string | undefined>();
+  for (const record of records) {
+    const first = row[0]?.record;
+    if (first && (first.table !== record.table || first.depth !== record.depth || record.table === undefined)) {
+      yield* rowText(row, most);
+      row = [];
+    }
+    row.push({ record, body: bodyOf(record, !seen.has(record.table)) });
+    seen.add(record.table);
+  }
+  yield* rowText(row, most);
+}
+
+type Row = readonly { readonly record: ImageRecord; readonly body: readonly string[] }[];
+
+function* rowText(row: Row, most: number): Generator<string> {
+  for (let i = 0; i < row.length; i++) {
+    const { record, body } = row[i] as Row[number]; // i is in range
+    if (row.length > most + 2 && i === most) {
+      const rest = row.slice(i, -1);
+      const sum = crc32c(0, encodeName(rest.flatMap((one) => textOf(one.record, one.body)).join("\n")));
+      yield `${indent(record)}… ${rest.length} more, whose text has the checksum 0x${sum.toString(16).padStart(8, "0")}`;
+      i = row.length - 2;
+      continue;
+    }
+    yield* textOf(record, body);
+    let same = i;
+    while (same + 1 < row.length && (row[same + 1] as Row[number]).body.join("\n") === body.join("\n")) same++; // in range
+    if (same - i < 2) continue;
+    yield `${indent(record)}… and ${same - i} the same, up to ${(row[same] as Row[number]).record.what}`;
+    i = same;
+  }
+}
+
+const indent = ({ depth = 0 }: ImageRecord): string => "  ".repeat(depth);
+
+function textOf(record: ImageRecord, body: readonly string[]): string[] {
+  const { offset, what, table } = record;
+  const head = `${indent(record)}${offset} ${what}${table === undefined ? "" : ` (${table})`}`;
+  const [line, ...more] = body;
+  if (line === undefined) return [head];
+  if (more.length === 0) return [`${head}: ${line}`];
+  return [`${head}:`, ...body.map((part) => `${indent(record)}    ${part}`)];
+}
+
+function bodyOf({ fields, copyOf, depth = 0 }: ImageRecord, withZeros: boolean): string[] {
+  const entries = Object.entries(fields).map(([name, value]): [string, string] => [name, spell(name, value)]);
+  if (copyOf) {
+    const differs = entries.filter(([name]) => spell(name, fields[name]) !== spell(name, copyOf.fields[name]));
+    if (differs.length === 0) return [`as ${copyOf.what}`];
+    return [`as ${copyOf.what}, but ${differs.map(([name, text]) => `${name}=${text}`).join(" ")}`];
+  }
+  if (entries.length <= SMALL) {
+    const text = entries.map(([name, value]) => `${name}=${value}`).join(" ");
+    return text === "" ? [] : [text];
+  }
+  const width = WIDTH - 2 * depth;
+  const zeros = withZeros ? entries.filter(([, text]) => text === "0").map(([name]) => name) : [];
+  return [
+    ...wrapped(
+      entries.filter(([, text]) => text !== "0").map(([name, text]) => `${name}=${text}`),
+      width,
+    ),
+    ...wrapped(zeros, width - 6).map((line) => `zero: ${line}`),
+  ];
+}
+
+function wrapped(words: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** Fields that are read in hexadecimal. */
+const HEX = /magic|csum|checksum|chksum|hash$|_gen$|generation$/;
+
+function spell(name: string, value: RecordValue | undefined): string {
+  if (value === undefined) return "";
+  if (typeof value === "string") return value;
+  if (typeof value === "number") return HEX.test(name) && value > 0 ? `0x${value.toString(16)}` : String(value);
+  if (value instanceof Uint8Array) return spellBytes(value);
+  return spellRow(value);
+}
+
+/** Text in quotation marks where it is one, else hexadecimal digits; zeros at the end are left out, and 0 stands for nothing else. */
+export function spellBytes(value: Uint8Array): string {
+  if (isZero(value, 0, value.length)) return "0";
+  let end = value.length;
+  while (value[end - 1] === 0) end--;
+  const used = value.subarray(0, end);
+  const text = decodeName(used);
+  if (/^[\0\x20-\x7e\u{a0}-\u{d7ff}\u{e000}-\u{10ffff}]*$/u.test(text)) return JSON.stringify(text).replaceAll("\\u0000", "\\0");
+  return `0x${Array.from(used, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Numbers in a row: `5..9` ascending, `0*3` repeated. */
+function spellRow(row: readonly number[]): string {
+  if (row.every((number) => number === 0)) return "0";
+  const parts: string[] = [];
+  for (let i = 0; i < row.length; ) {
+    const from = row[i] as number; // i is in range
+    let same = i;
+    while (row[same + 1] === from) same++;
+    let next = i;
+    while (row[next + 1] === from + (next + 1 - i)) next++;
+    if (same - i >= 2) parts.push(`${from}*${same - i + 1}`);
+    else if (next - i >= 2) parts.push(`${from}..${row[next]}`);
+    else parts.push(String(from));
+    i = same - i >= 2 ? same + 1 : next - i >= 2 ? next + 1 : i + 1;
+  }
+  return `[${parts.join(" ")}]`;
+}
+
+/** A name as it is shown. */
+export function spellName(name: Uint8Array): string {
+  return `"${escapeName(decodeName(name))}"`;
+}
