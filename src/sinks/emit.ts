@@ -115,7 +115,8 @@ async function fill(region: BytesRegion, target: Uint8Array): Promise<void> {
   if (pending) await pending;
 }
 
-function read(region: ContentRegion, offset: number, target: Uint8Array): void | Promise<void> {
+/** Reads a range of the content of a region; what fails tells the path of the file. */
+export function read(region: ContentRegion, offset: number, target: Uint8Array): void | Promise<void> {
   try {
     const pending = region.content.read(offset, target);
     if (!pending) return;

@@ -5,11 +5,12 @@ import type { Plan } from "../image/plan.ts";
 import { digestImage } from "./digest.ts";
 import { writeImage } from "./file.ts";
 import { imageBytes } from "./memory.ts";
-import { readRange } from "./range.ts";
+import { RangeReader } from "./range.ts";
 import { imageStream } from "./stream.ts";
 
 /** The image of a plan. */
 export function makeImage(plan: Plan): Image {
+  let reader: RangeReader | undefined;
   return {
     size: plan.size,
     uuid: plan.uuid,
@@ -18,6 +19,6 @@ export function makeImage(plan: Plan): Image {
     sha256: (options) => digestImage(plan, options),
     bytes: (options) => imageBytes(plan, options),
     stream: (options) => imageStream(plan, options),
-    read: (offset, length) => readRange(plan, offset, length),
+    read: (offset, length) => (reader ??= new RangeReader(plan)).read(offset, length),
   };
 }

@@ -4,6 +4,7 @@ import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import type { FileStat, ReadHandle } from "../host/port.ts";
 import type { Content } from "../tree/content.ts";
+import { noteRead } from "../tree/watch.ts";
 
 /** After so many reads, or so many bytes, the archive is looked at again: once a read would cost as much as the read. */
 const READS_BETWEEN = 256;
@@ -50,6 +51,7 @@ export class ArchiveFile {
 
   /** Fills `target` from `offset`; `last` when that ends a content. Throws `source` when the archive is not what it was. */
   read(offset: number, target: Uint8Array, last: boolean): void {
+    noteRead(this);
     const count = this.#handle.readAt(offset, target);
     if (last) this.#readToEnd++;
     this.#reads++;

@@ -20,8 +20,7 @@ export interface HostFileState {
 /**
  * All of the host file at `path`, which was seen in `state`. All of it is data, whatever the host has allocated.
  *
- * Reading throws `source` when the file is gone or no longer in that state, looked at before the first byte of a part and
- * after the last byte of the file.
+ * Reading throws `source` when the file is gone or no longer in that state, looked at behind the last byte of each part.
  */
 export function hostFileContent(path: string, state: HostFileState): Content {
   return state.size === 0 ? emptyContent : new HostFileContent(path, state);
@@ -54,10 +53,8 @@ class HostFileContent implements Content {
     const handle = known ?? this.#open();
     let keep = false;
     try {
-      // A file that is read in one call is looked at once, behind its last byte.
-      if (known === undefined && !(atEnd && offset === 0)) this.#check(handle);
       const count = handle.readAt(offset, target);
-      if (atEnd || count < target.length) this.#check(handle);
+      this.#check(handle);
       if (count < target.length) throw this.#changed("end", `at byte ${offset + count}`, `at ${this.size}`);
       keep = !atEnd;
     } finally {
