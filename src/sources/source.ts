@@ -11,7 +11,7 @@ import { addDirectory, type DirectoryOptions } from "./directory.ts";
 import { hostFileContent } from "./host-file.ts";
 import { addImage, addImageInput, type ImageOptions } from "./image.ts";
 import { type ByteSource, closeInput, type Input, openInput } from "./input.ts";
-import { HEAD, kindOf, otherName } from "./recognise.ts";
+import { HEAD, kindOf, otherName, type SourceKind } from "./recognise.ts";
 import { addTarInput, byteLimit, type TarOptions } from "./tar.ts";
 import { unpacked } from "./unpack.ts";
 
@@ -31,9 +31,17 @@ const ACCEPTED =
  * reader of the kind throws. When it throws, the tree may hold a part of the source.
  */
 export async function addSource(tree: Tree, source: Source, options: SourceOptions = {}): Promise<void> {
+  await addRecognised(tree, source, options);
+}
+
+/** What a source turned out to be. */
+export type ReadKind = "directory" | Exclude<SourceKind, "empty">;
+
+/** {@link addSource} that tells what it was. */
+export async function addRecognised(tree: Tree, source: Source, options: SourceOptions): Promise<ReadKind> {
   if (typeof source === "string" && host.files.stat(source)?.kind === "directory") {
     addDirectory(tree, source, options);
-    return;
+    return "directory";
   }
   const input = openInput(source);
   // A device with an image can be read anywhere, not only once from its front.
@@ -42,15 +50,25 @@ export async function addSource(tree: Tree, source: Source, options: SourceOptio
     if (kind === "ext" || kind === "ffs") {
       await closeInput(input);
       await addImage(tree, source, options);
-      return;
+      return kind;
     }
   }
-  const folder = typeof source === "string" ? source.slice(0, source.lastIndexOf("/") + 1) : "";
+  const folder = typeof source === "string" ? folderOf(source) : "";
+  return await addInput(tree, input, (file) => fileContent(folder, file), options);
+}
+
+/** Lays what `input` holds over `tree`; it is closed in the end, unless content refers to it. `contentOf` finds the files of a tree.txt. */
+export async function addInput(
+  tree: Tree,
+  input: Input,
+  contentOf: (file: string) => Content,
+  options: SourceOptions,
+): Promise<ReadKind> {
   let plain: Input | undefined;
   try {
     // Parts of an initramfs are compressed each on its own, so its reader decompresses them.
     plain = (await startsCpio(input)) ? input : await unpacked(input);
-    await addPlain(tree, plain, folder, options);
+    return await addPlain(tree, plain, contentOf, options);
   } finally {
     // What is not compressed is closed where it is read.
     if (plain !== input) await closeInput(input);
@@ -58,7 +76,12 @@ export async function addSource(tree: Tree, source: Source, options: SourceOptio
 }
 
 /** Closes `input` in the end, unless content refers to it. */
-async function addPlain(tree: Tree, input: Input, folder: string, options: SourceOptions): Promise<void> {
+async function addPlain(
+  tree: Tree,
+  input: Input,
+  contentOf: (file: string) => Content,
+  options: SourceOptions,
+): Promise<ReadKind> {
   let handedOver = false;
   try {
     const head = await input.head(HEAD.all);
@@ -66,18 +89,24 @@ async function addPlain(tree: Tree, input: Input, folder: string, options: Sourc
     if (kind === "cpio" || (await startsCpio(input))) {
       handedOver = true;
       await addCpioInput(tree, input, options);
-    } else if (kind === "tar") {
+      return "cpio";
+    }
+    if (kind === "tar") {
       handedOver = true;
       await addTarInput(tree, input, options);
-    } else if (kind === "tree.txt") {
-      readTreeText(tree, await allBytes(input, byteLimit(options)), { contentOf: (file) => fileContent(folder, file) });
-    } else if (kind === undefined || kind === "empty") {
+      return "tar";
+    }
+    if (kind === "tree.txt") {
+      readTreeText(tree, await allBytes(input, byteLimit(options)), { contentOf });
+      return "tree.txt";
+    }
+    if (kind === undefined || kind === "empty") {
       const found = kind === "empty" ? "it is empty" : `found ${otherName(head) ?? "something else"}`;
       throw new FsynthError("source", `${input.label}: ${found}; ${ACCEPTED}`);
-    } else {
-      handedOver = true;
-      await addImageInput(tree, input, options);
     }
+    handedOver = true;
+    await addImageInput(tree, input, options);
+    return kind;
   } finally {
     if (!handedOver) await closeInput(input);
   }
@@ -100,8 +129,13 @@ async function allBytes(input: Input, limit: number): Promise<Uint8Array> {
   return all;
 }
 
+/** The folder of a path with the slash behind it; empty for the current one. */
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/") + 1);
+}
+
 /** What `content=FILE` names: FILE is relative to the folder of the tree.txt; of a stream, to the current one. */
-function fileContent(folder: string, file: string): Content {
+export function fileContent(folder: string, file: string): Content {
   const path = file.startsWith("/") ? file : folder + file;
   const stat = host.files.stat(path);
   if (stat?.kind !== "file") {
