@@ -27,6 +27,14 @@ export type BuildOptions<T extends OptionTable = OptionTable> = OptionInputs<typ
  *
  * Throws `usage` for unknown profiles and options, values out of range and sizes that are too small (`where.needed` is the
  * size that would do), `source` for a tree that is none, and `unsupported` with every violation for one that does not fit.
+ *
+ * @example
+ * ```ts
+ * import { buildImage, Tree } from "fsynth";
+ * import { ext } from "fsynth/formats/ext"; // a bundler takes this format alone
+ * const image = buildImage(ext, "ext4-nojournal", new Tree().directory("/srv"), { label: "data" });
+ * console.log(await image.sha256());
+ * ```
  */
 export function buildImage<T extends OptionTable>(
   format: Format<T>,
@@ -94,12 +102,31 @@ export function buildExt2(tree: Tree, options: ExtBuildOptions = {}): ExtImage {
   return buildImage(ext, "ext2", tree, options) as ExtImage; // ext plans always have a UUID
 }
 
-/** Plans an ext3 image: ext2 with an internal journal. Throws what {@link buildImage} throws. */
+/**
+ * Plans an ext3 image: ext2 with an internal journal. Throws what {@link buildImage} throws.
+ *
+ * @example
+ * ```ts
+ * import { buildExt3, Tree } from "fsynth";
+ * const image = buildExt3(new Tree().file("/etc/motd", "hello\n"), { size: "64M" });
+ * for await (const chunk of image.stream()) console.log(chunk.length);
+ * ```
+ */
 export function buildExt3(tree: Tree, options: ExtBuildOptions = {}): ExtImage {
   return buildImage(ext, "ext3", tree, options) as ExtImage;
 }
 
-/** Plans an ext4 image: extents, checksums, 64bit, flex_bg and a journal, as mke2fs makes it. Throws what {@link buildImage} throws. */
+/**
+ * Plans an ext4 image: extents, checksums, 64bit, flex_bg and a journal, as mke2fs makes it. Throws what {@link buildImage} throws.
+ *
+ * @example
+ * ```ts
+ * import { buildExt4, fromDirectory } from "fsynth";
+ * const image = buildExt4(fromDirectory("rootfs"), { label: "root", mtime: 1_700_000_000, owner: { uid: 0, gid: 0 } });
+ * console.log(image.size, image.uuid, image.plan.summary.freeBlocks);
+ * await image.writeTo("root.ext4");
+ * ```
+ */
 export function buildExt4(tree: Tree, options: ExtBuildOptions = {}): ExtImage {
   return buildImage(ext, "ext4", tree, options) as ExtImage;
 }

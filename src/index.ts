@@ -22,9 +22,10 @@ export type { Comparable, SideOptions } from "./compare/side.ts";
 export { type DiffTreesOptions, diffTrees, FIELDS as treeFields, type Field, type TreeDifference } from "./compare/trees.ts";
 export { type ErrorCode, type ErrorPlace, FsynthError } from "./error.ts";
 export type { Capabilities, Format, OptionInputs, OptionTable, OptionValues, PlanContext, Profile } from "./image/format.ts";
-export type { Image, Progress, WriteOptions, WriteToOptions, Written } from "./image/image.ts";
+export type { CompressedDigest, Image, Progress, WriteOptions, WriteToOptions, Written } from "./image/image.ts";
 export { type IdMap, type Option, type Owner, treeOptions } from "./image/options.ts";
 export type { Part, Plan, Summary, Warning } from "./image/plan.ts";
+export type { ImageRecord, RecordFields, RecordValue } from "./image/records.ts";
 export type { BytesRegion, ContentRegion, HoleRegion, Region, Span } from "./image/region.ts";
 export type { InodesSpec, SizeSpec } from "./image/size.ts";
 export type {

@@ -7,6 +7,7 @@ import { isZero } from "../bytes/zero.ts";
 /** A field's value: numbers and bytes as they are, or in words. */
 export type RecordValue = number | string | Uint8Array | readonly number[];
 
+/** The fields of a record by their names in the specification, in the order of the disk. */
 export type RecordFields = Readonly<Record<string, RecordValue>>;
 
 /** One record of an image. */
@@ -17,6 +18,7 @@ export interface ImageRecord {
   readonly what: string;
   /** The name of its table; undefined for what is no record: maps, runs of zeros. */
   readonly table?: string | undefined;
+  /** What it holds. */
   readonly fields: RecordFields;
   /** 1 and more for what lies in, or belongs to, the record before it. Default 0. */
   readonly depth?: number;
@@ -96,51 +98,86 @@ export function* recordText(
   records: Iterable<ImageRecord>,
   { most = Number.POSITIVE_INFINITY }: RecordTextOptions = {},
 ): Generator<string> {
-  let row: { readonly record: ImageRecord; readonly body: readonly string[] }[] = [];
   const seen = new Set<string | undefined>();
+  // The last record of each depth, and a row of those of depth 0.
+  const open: Item[] = [];
+  let row: Item[] = [];
   for (const record of records) {
-    const first = row[0]?.record;
-    if (first && (first.table !== record.table || first.depth !== record.depth || record.table === undefined)) {
+    const { depth = 0, table } = record;
+    const item: Item = { record, kind: kindOf(record), body: bodyOf(record, !seen.has(table)), below: [] };
+    seen.add(table);
+    open.length = Math.min(open.length, depth);
+    const above = open.at(-1);
+    open.push(item);
+    if (above) {
+      above.below.push(item);
+      continue;
+    }
+    // What has something below it is worth its own lines.
+    const last = row.at(-1);
+    if (last && (last.kind !== item.kind || last.below.length > 0)) {
       yield* rowText(row, most);
       row = [];
     }
-    row.push({ record, body: bodyOf(record, !seen.has(record.table)) });
-    seen.add(record.table);
+    row.push(item);
   }
   yield* rowText(row, most);
 }
 
-type Row = readonly { readonly record: ImageRecord; readonly body: readonly string[] }[];
+interface Item {
+  readonly record: ImageRecord;
+  readonly kind: string;
+  readonly body: readonly string[];
+  readonly below: Item[];
+}
 
-function* rowText(row: Row, most: number): Generator<string> {
+/** The table, or what the record is without its numbers. */
+function kindOf({ table, what }: ImageRecord): string {
+  return table ?? what.replaceAll(/\d+/g, "");
+}
+
+function* rowText(row: readonly Item[], most: number): Generator<string> {
   for (let i = 0; i < row.length; i++) {
-    const { record, body } = row[i] as Row[number]; // i is in range
+    const item = row[i] as Item; // i is in range
     if (row.length > most + 2 && i === most) {
-      const rest = row.slice(i, -1);
-      const sum = crc32c(0, encodeName(rest.flatMap((one) => textOf(one.record, one.body)).join("\n")));
-      yield `${indent(record)}… ${rest.length} more, whose text has the checksum 0x${sum.toString(16).padStart(8, "0")}`;
+      const rest = row.slice(i, -1).flatMap((one) => [...itemText(one, Number.POSITIVE_INFINITY)]);
+      const sum = crc32c(0, encodeName(rest.join("\n")));
+      yield `${indent(item.record)}… ${row.length - 1 - i} more, whose text has the checksum 0x${sum.toString(16).padStart(8, "0")}`;
       i = row.length - 2;
       continue;
     }
-    yield* textOf(record, body);
+    yield* itemText(item, most);
     let same = i;
-    while (same + 1 < row.length && (row[same + 1] as Row[number]).body.join("\n") === body.join("\n")) same++; // in range
+    while (isSame(item, row[same + 1])) same++;
     if (same - i < 2) continue;
-    yield `${indent(record)}… and ${same - i} the same, up to ${(row[same] as Row[number]).record.what}`;
+    yield `${indent(item.record)}… and ${same - i} the same, up to ${(row[same] as Item).record.what}`;
     i = same;
   }
 }
 
-const indent = ({ depth = 0 }: ImageRecord): string => "  ".repeat(depth);
+function isSame(item: Item, next: Item | undefined): boolean {
+  return next !== undefined && item.below.length + next.below.length === 0 && item.body.join("\n") === next.body.join("\n");
+}
 
-function textOf(record: ImageRecord, body: readonly string[]): string[] {
+function* itemText({ record, body, below }: Item, most: number): Generator<string> {
   const { offset, what, table } = record;
   const head = `${indent(record)}${offset} ${what}${table === undefined ? "" : ` (${table})`}`;
   const [line, ...more] = body;
-  if (line === undefined) return [head];
-  if (more.length === 0) return [`${head}: ${line}`];
-  return [`${head}:`, ...body.map((part) => `${indent(record)}    ${part}`)];
+  if (line === undefined) yield head;
+  else if (more.length === 0) yield `${head}: ${line}`;
+  else {
+    yield `${head}:`;
+    for (const part of body) yield `${indent(record)}    ${part}`;
+  }
+  for (let i = 0; i < below.length; ) {
+    let end = i + 1;
+    while (end < below.length && below[end]?.kind === below[i]?.kind) end++;
+    yield* rowText(below.slice(i, end), most);
+    i = end;
+  }
 }
+
+const indent = ({ depth = 0 }: ImageRecord): string => "  ".repeat(depth);
 
 function bodyOf({ fields, copyOf, depth = 0 }: ImageRecord, withZeros: boolean): string[] {
   const entries = Object.entries(fields).map(([name, value]): [string, string] => [name, spell(name, value)]);

@@ -73,7 +73,22 @@ export interface Attachment {
   readonly qmpDescriptor?: number;
 }
 
-/** What stands behind the program's name. */
+/**
+ * What stands behind the program's name.
+ *
+ * @example
+ * ```ts
+ * import { findMachine, qemuArguments } from "fsynth/qemu";
+ * const machine = findMachine("x86_64", "linux", "microvm");
+ * if (machine === undefined) throw new Error("the table has no such machine");
+ * const disks = [{ id: "root", path: "root.ext4", writable: false }];
+ * const nothing = { network: false, forwards: [], shares: [], fwCfg: [] };
+ * const args = qemuArguments({
+ *   machine, accelerator: "kvm", memory: 512, cpus: 1, kernel: "vmlinuz", append: "root=/dev/vda", disks, console: "serial", ...nothing,
+ * });
+ * console.log(machine.programs[0], args);
+ * ```
+ */
 export function qemuArguments(spec: MachineSpec, { qmpDescriptor }: Attachment = {}): string[] {
   const { machine, accelerator, bus } = { ...spec, bus: spec.machine.bus };
   const pasted = qmpDescriptor === undefined;
@@ -139,7 +154,15 @@ export function kernelArguments(
   return [...own, ...root, ...(more === "" ? [] : [more])].join(" ");
 }
 
-/** Words as one line for a POSIX shell. */
+/**
+ * Words as one line for a POSIX shell.
+ *
+ * @example
+ * ```ts
+ * import { shellCommand } from "fsynth/qemu";
+ * console.log(shellCommand(["qemu-system-x86_64", "-append", "root=/dev/vda quiet"]));
+ * ```
+ */
 export function shellCommand(words: readonly string[]): string {
   return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ");
 }

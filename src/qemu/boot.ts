@@ -59,7 +59,8 @@ export interface BootResult {
  * Throws {@link BootError} where it cannot be started (no QEMU, no kernel, no modules, no busybox, nothing to boot), and
  * FsynthError `usage` for options that do not fit. A guest that fails is no exception: `reason` and `error` of the result tell.
  *
- * ```ts
+ * @example
+ * ```ts no-run
  * import { boot } from "fsynth/qemu";
  * const { seen, marks } = await boot({ root: "root.ext4", expect: "login:", timeout: 60 });
  * ```
@@ -73,7 +74,17 @@ export async function boot(options: BootOptions): Promise<BootResult> {
   }
 }
 
-/** Boots what was prepared, once. */
+/**
+ * Boots what was prepared, once.
+ *
+ * @example
+ * ```ts no-run
+ * import { prepareBoot, runMachine } from "fsynth/qemu";
+ * const prepared = await prepareBoot({ root: "root.ext4", memory: 256 });
+ * for (let i = 0; i < 5; i++) console.log((await runMachine(prepared, { expect: "login:" })).marks);
+ * prepared.close();
+ * ```
+ */
 export async function runMachine(prepared: Prepared, options: RunOptions): Promise<BootResult> {
   return await new Run(prepared, options).result();
 }

@@ -61,7 +61,16 @@ export async function fromCpio(source: CpioSource | readonly CpioSource[], optio
   return tree;
 }
 
-/** Lays cpio archives over `tree`. Otherwise as {@link fromCpio}. When it throws, the tree may hold a part of them. */
+/**
+ * Lays cpio archives over `tree`. Otherwise as {@link fromCpio}. When it throws, the tree may hold a part of them.
+ *
+ * @example
+ * ```ts
+ * import { addCpio, Tree } from "fsynth";
+ * const tree = new Tree();
+ * await addCpio(tree, "initrd.img");
+ * ```
+ */
 export async function addCpio(tree: Tree, source: CpioSource, options: CpioOptions = {}): Promise<void> {
   checkSourceOptions("a cpio source", options);
   await addCpioInput(tree, openInput(source), options);

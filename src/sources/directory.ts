@@ -51,7 +51,16 @@ export function fromDirectory(path: string, options: DirectoryOptions = {}): Tre
   return tree;
 }
 
-/** Lays a host directory over `tree`, root on root. Otherwise as {@link fromDirectory}. */
+/**
+ * Lays a host directory over `tree`, root on root. Otherwise as {@link fromDirectory}.
+ *
+ * @example
+ * ```ts
+ * import { addDirectory, fromTar } from "fsynth";
+ * const tree = await fromTar("rootfs.tar");
+ * addDirectory(tree, "examples/hello");
+ * ```
+ */
 export function addDirectory(tree: Tree, path: string, options: DirectoryOptions = {}): void {
   checkText("the path of a directory", path);
   checkSourceOptions("a directory source", options);

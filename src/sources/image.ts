@@ -84,7 +84,17 @@ export async function fromImage(
   return tree;
 }
 
-/** Lays an image, or a volume that is open already, over `tree`. Otherwise as {@link fromImage}. When it throws, the tree may hold a part of it. */
+/**
+ * Lays an image, or a volume that is open already, over `tree`. Otherwise as {@link fromImage}. When it throws, the tree may hold a part of it.
+ *
+ * @example
+ * ```ts
+ * import { addImage, openImage, Tree } from "fsynth";
+ * const volume = await openImage("root.ext4");
+ * const tree = new Tree();
+ * await addImage(tree, volume, { exclude: ["/var/cache/*"] });
+ * ```
+ */
 export async function addImage(tree: Tree, source: ImageSource | Volume, options: ImageOptions = {}): Promise<void> {
   checkSourceOptions("an image source", options);
   if (isVolume(source)) addVolume(tree, source, "the volume", options);

@@ -29,6 +29,13 @@ const ACCEPTED =
  *
  * Throws `unsupported` for what is recognised but cannot be read, `source` for what is not recognised, and whatever the
  * reader of the kind throws. When it throws, the tree may hold a part of the source.
+ *
+ * @example
+ * ```ts
+ * import { addSource, Tree } from "fsynth";
+ * const tree = new Tree();
+ * for (const source of ["rootfs.tar.zst", "examples/hello", "root.ext4"]) await addSource(tree, source, { xattrs: "none" });
+ * ```
  */
 export async function addSource(tree: Tree, source: Source, options: SourceOptions = {}): Promise<void> {
   await addRecognised(tree, source, options);

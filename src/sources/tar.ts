@@ -66,7 +66,16 @@ export async function fromTar(source: TarSource | readonly TarSource[], options:
   return tree;
 }
 
-/** Lays a tar archive over `tree`. Otherwise as {@link fromTar}. When it throws, the tree may hold a part of the archive. */
+/**
+ * Lays a tar archive over `tree`. Otherwise as {@link fromTar}. When it throws, the tree may hold a part of the archive.
+ *
+ * @example
+ * ```ts
+ * import { addTar, Tree } from "fsynth";
+ * const tree = new Tree().file("/etc/motd", "hello\n");
+ * await addTar(tree, "overlay.tar", { exclude: ["*.pyc"] });
+ * ```
+ */
 export async function addTar(tree: Tree, source: TarSource, options: TarOptions = {}): Promise<void> {
   checkSourceOptions("a tar source", options);
   await addTarInput(tree, openInput(source), options);

@@ -10,6 +10,13 @@ import type { Tree } from "./tree.ts";
  * else that is derived) change with any byte of any file.
  *
  * Reads all contents; throws what reading them throws.
+ *
+ * @example
+ * ```ts
+ * import { buildExt4, contentSeed, Tree } from "fsynth";
+ * const tree = new Tree().file("/etc/motd", "hello\n");
+ * console.log(buildExt4(tree, { seed: await contentSeed(tree) }).uuid);
+ * ```
  */
 export async function contentSeed(tree: Tree): Promise<Uint8Array> {
   const out = new Canonical();

@@ -39,7 +39,16 @@ class BytesContent implements Content {
 /** Content of no bytes. */
 export const emptyContent: Content = new BytesContent(new Uint8Array(0));
 
-/** Content of bytes in memory. They are not copied: do not change them before the image is written. */
+/**
+ * Content of bytes in memory. They are not copied: do not change them before the image is written.
+ *
+ * @example
+ * ```ts
+ * import { bytesContent, Tree } from "fsynth";
+ * const shared = bytesContent(new Uint8Array(1 << 20).fill(0xff));
+ * new Tree().file("/a", shared).file("/b", shared);
+ * ```
+ */
 export function bytesContent(bytes: Uint8Array | string): Content {
   if (typeof bytes === "string") return bytes === "" ? emptyContent : new BytesContent(new TextEncoder().encode(bytes));
   return bytes.length === 0 ? emptyContent : new BytesContent(bytes);
@@ -81,6 +90,14 @@ export function toContent(path: string, given: Content | Uint8Array | string): C
  * Content with holes. `data` holds the bytes of `extents` one behind the other (left out: nothing but holes).
  *
  * Throws `usage` when the extents are out of order, overlap, or leave `size`.
+ *
+ * @example
+ * ```ts
+ * import { bytesContent, sparseContent, Tree } from "fsynth";
+ * // One gigabyte, of which the first four bytes and the last four are data.
+ * const extents = [{ offset: 0, length: 4 }, { offset: 2 ** 30 - 4, length: 4 }];
+ * new Tree().file("/disk", sparseContent(2 ** 30, extents, bytesContent("headtail")));
+ * ```
  */
 export function sparseContent(size: number, extents: readonly Extent[] = [], data: Content = emptyContent): Content {
   checkExtents(size, extents);

@@ -12,6 +12,12 @@ import type { Tree } from "./tree.ts";
  * Trees with the same digest give the same images.
  *
  * Reads all contents; throws what reading them throws.
+ *
+ * @example
+ * ```ts
+ * import { fromDirectory, treeDigest } from "fsynth";
+ * console.log(await treeDigest(fromDirectory("rootfs"), { owner: { uid: 0, gid: 0 } }));
+ * ```
  */
 export async function treeDigest(tree: Tree, options: SnapshotOptions = {}): Promise<string> {
   const snapshot = takeSnapshot(tree, options);

@@ -24,7 +24,15 @@ export interface WriteTreeTextOptions {
 
 const MAX_INLINE = 1 << 20;
 
-/** The tree as text. Throws `usage` for a file that is too large to stand in the text. */
+/**
+ * The tree as text. Throws `usage` for a file that is too large to stand in the text.
+ *
+ * @example
+ * ```ts
+ * import { fromDirectory, writeTreeText } from "fsynth";
+ * console.log(await writeTreeText(fromDirectory("rootfs")));
+ * ```
+ */
 export async function writeTreeText(source: Tree | Snapshot, options: WriteTreeTextOptions = {}): Promise<string> {
   const lines = [TREE_TEXT_HEAD];
   const seen = new Map<unknown, string>();

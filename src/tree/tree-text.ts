@@ -42,6 +42,14 @@ export function isTreeText(bytes: Uint8Array): boolean {
  *
  * Throws `corrupt` for a line that breaks the rules, and what {@link Tree} throws for entries that cannot be; both name
  * the line.
+ *
+ * @example
+ * ```ts
+ * import { bytesContent, readTreeText, Tree } from "fsynth";
+ * const text = "#fsynth-tree 1\n/dev/console char mode=0600 device=5:1\n/etc/motd file content=motd\n";
+ * const tree = new Tree();
+ * readTreeText(tree, text, { contentOf: (file) => bytesContent(`the bytes of ${file}\n`) });
+ * ```
  */
 export function readTreeText(tree: Tree, text: Uint8Array | string, options: ReadTreeTextOptions): void {
   const lines = (typeof text === "string" ? text : decodeName(text)).split("\n");

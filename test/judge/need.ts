@@ -4,7 +4,7 @@
 //   test.skipIf(!need("e2fsck", "debugfs"))("…", () => { … });
 
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -67,6 +67,20 @@ function tryLoopMount(): boolean {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Whether the packages of `folder` (`tools`), which no `npm ci` of ours brings, are installed as its lockfile says. */
+export function needPackages(folder: string): boolean {
+  const top = new URL(`../../${folder}/`, import.meta.url).pathname;
+  const read = <T>(path: string): T => JSON.parse(readFileSync(join(top, path), "utf8"));
+  const { packages } = read<{ readonly packages: Readonly<Record<string, { readonly version: string }>> }>("package-lock.json");
+  const { devDependencies } = read<{ readonly devDependencies: object }>("package.json");
+  const installed = (name: string): boolean => {
+    const path = `node_modules/${name}`;
+    if (!existsSync(join(top, path))) return false;
+    return read<{ readonly version: string }>(`${path}/package.json`).version === packages[path]?.version;
+  };
+  return Object.keys(devDependencies).every(installed) || missing(`the packages of ${folder} (npm ci --prefix ${folder})`);
 }
 
 /**
