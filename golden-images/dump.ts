@@ -5,7 +5,7 @@ import { recordText } from "../src/image/records.ts";
 import { FsynthError } from "../src/index.ts";
 
 /** Of so many records of one kind in a row each is told; of longer rows the others have a checksum. */
-const MOST = 20;
+const MOST = 12;
 
 /** The text of dump.txt for the bytes of an image. */
 export function dumpGolden(bytes: Uint8Array): string {
