@@ -6,10 +6,11 @@ import { join } from "node:path";
 
 const here = import.meta.dirname;
 
-/** Makes the folder of outputs anew, empty: no run pays for the removal of what another left. */
+/** Makes the folder of outputs anew, empty and at rest: no run pays for the removal or the write-back of what another left. */
 function clear(directory) {
   fs.rmSync(directory, { recursive: true, force: true });
   fs.mkdirSync(directory, { recursive: true });
+  spawnSync("sync", ["-f", directory]);
 }
 
 /** Compiles bench/NAME.c into `folder`; undefined where there is no C compiler. */

@@ -50,11 +50,13 @@ function machineLine({ date, fsynth, machine, tools, meter, output, load }) {
 function goalRow(goal, scenario, result, output) {
   const [ours, ...others] = result.commands;
   const told = ours.wall === undefined ? { open: `failed: ${ours.failed}` } : compare(goal, ours, others, result.entries, output);
-  const { against = goal.against ?? "", time = "", measured = "", wanted = "", missed, open } = told;
+  const { other, against = goal.against ?? "", time = "", measured = "", wanted = "", missed, open } = told;
   const verdict = open ? `not measured: ${open}` : missed ? `**missed by ${missed}**` : "met";
   return {
     met: open ? undefined : !missed,
-    text: `${scenario.work}: ${against ? `against ${against} ` : ""}${measured}, goal ${wanted}, missed by ${missed}`,
+    scenario,
+    other,
+    text: `${scenario.work}: ${against ? `against ${against}: ` : ""}${measured}, goal ${wanted}, missed by ${missed}`,
     cells: [scenario.work, seconds(ours.wall), against, time, measured, wanted, verdict],
   };
 }
@@ -81,11 +83,11 @@ function compare(goal, ours, others, entries, output) {
   const time = seconds(other.wall);
   if (goal.plus === undefined) {
     const ratio = ours.wall / other.wall;
-    return { against, time, measured: `${factor(ratio)} ×`, wanted, missed: overBy(ratio, limit) };
+    return { other, against, time, measured: `${factor(ratio)} ×`, wanted, missed: overBy(ratio, limit) };
   }
   const more = ours.wall - other.wall;
   const measured = `${more < 0 ? "−" : "+"} ${seconds(Math.abs(more))}`;
-  return { against, time, measured, wanted, missed: more <= goal.plus ? undefined : seconds(more - goal.plus) };
+  return { other, against, time, measured, wanted, missed: more <= goal.plus ? undefined : seconds(more - goal.plus) };
 }
 
 /** The fastest peer that made an image which its judge finds whole. */
@@ -94,7 +96,7 @@ function best(others) {
   return able.sort((a, b) => a.wall - b.wall)[0];
 }
 
-/** Plain sentences: goals that are missed, and tools that are faster. */
+/** Plain sentences: goals that are missed, and tools that are faster without a goal having told so. */
 function losses(measured, rows) {
   const known = rows.filter(({ met }) => met !== undefined);
   const missed = known.filter(({ met }) => !met);
@@ -102,13 +104,15 @@ function losses(measured, rows) {
   for (const { scenario, result } of measured) {
     const [ours, ...others] = result.commands;
     for (const other of others) {
-      if (other.floor || ours.wall === undefined || other.wall === undefined || other.wall >= ours.wall) continue;
+      const told = missed.some((row) => row.scenario === scenario && row.other === other);
+      if (other.floor || told || ours.wall === undefined || other.wall === undefined || other.wall >= ours.wall) continue;
       const wrong = other.judged?.includes("damaged") ? ` (${other.judged})` : "";
       lines.push(`- ${scenario.work}: ${other.name} is faster, ${seconds(other.wall)} against ${seconds(ours.wall)}${wrong}.`);
     }
   }
   const open = rows.length - known.length;
-  const count = `${known.length - missed.length} of ${rows.length} goals are met, ${missed.length} missed${open ? `, ${open} not measured` : ""}.`;
+  const notMeasured = open ? `, ${open} not measured` : "";
+  const count = `${known.length - missed.length} of ${rows.length} goals are met, ${missed.length} missed${notMeasured}.`;
   return lines.length === 0 ? `${count}\n` : `${count} Where fsynth loses:\n\n${lines.join("\n")}\n`;
 }
 

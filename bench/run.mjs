@@ -8,7 +8,6 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { filesystemOf, machine, ourselves, tools } from "./machine.mjs";
 import { compiled, makeMeter, measure } from "./meter.mjs";
-import { fsynth } from "./peers.mjs";
 import { chapter, readme } from "./report.mjs";
 import { scenarios } from "./scenarios.mjs";
 
@@ -152,22 +151,25 @@ function notHere(program) {
   return done.status === 0 ? undefined : `${program} is not installed`;
 }
 
-/** Foreign judges' sentences on the output of a warm-up. A bad image of ours ends the bench; a peer's is told. */
+const JUDGES = {
+  e2fsck: ["e2fsck", "-fn"],
+  "bsdtar -tf": ["bsdtar", "-tf"],
+  fls: ["fls", "-f", "ufs", "-r"],
+};
+
+/** A foreign judge on the output of a warm-up. A bad image of ours ends the bench; a peer's is told. */
 function judge(name, { outputs }, result) {
-  const out = join(outputs, "out");
-  const commands = {
-    e2fsck: ["e2fsck", "-fn", out],
-    "bsdtar -tf": ["bsdtar", "-tf", out],
-    "fsynth check": [...fsynth("check", out).argv],
-  };
-  const [program, ...args] = commands[name];
+  const [program, ...args] = JUDGES[name];
   const missing = notHere(program);
-  const done = missing ? undefined : spawnSync(program, args, { encoding: "utf8", maxBuffer: 256 << 20 });
-  if (missing) result.judged = missing;
-  else if (done.status === 0) result.judged = `${name}: clean`;
-  else if (result.name === "fsynth")
+  if (missing) {
+    result.judged = missing;
+    return;
+  }
+  const done = spawnSync(program, [...args, join(outputs, "out")], { encoding: "utf8", maxBuffer: 256 << 20 });
+  if (done.status !== 0 && result.name === "fsynth") {
     throw new Error(`${name} on fsynth's image ended with ${done.status}:\n${done.stdout}${done.stderr}`);
-  else result.judged = `${name} finds its image damaged`;
+  }
+  result.judged = done.status === 0 ? `${name}: clean` : `${name} finds its image damaged`;
 }
 
 /** Medians, of the wall time also the least and the most. */

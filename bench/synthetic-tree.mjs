@@ -7,14 +7,15 @@ const FILES = 60;
 const DIRECTORIES = 100;
 const TIME = 1_700_000_000;
 
+/** A period of noise, shared by all contents. */
+const noise = new Uint8Array(1 << 20);
+for (let i = 0, state = 1; i < noise.length; i++) {
+  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+  noise[i] = state >>> 24;
+}
+
 /** A content of `size` bytes, the same noise over and over. */
-export function noiseContent(size) {
-  const noise = new Uint8Array(1 << 20);
-  let state = 1;
-  for (let i = 0; i < noise.length; i++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    noise[i] = state >>> 24;
-  }
+function noiseContent(size) {
   return {
     size,
     read(offset, target) {
@@ -29,11 +30,11 @@ export function noiseContent(size) {
 
 /**
  * A tree of `entries` entries below the root: directories of 60 files, a hundred directories in a directory; every file holds
- * the same few bytes, or nothing when `bytes` is 0.
+ * the same 64 bytes.
  */
-export function treeOfEntries(entries, bytes = 64) {
+export function treeOfEntries(entries) {
   const tree = new Tree();
-  const content = noiseContent(bytes);
+  const content = noiseContent(64);
   let made = 0;
   for (let outer = 0; made < entries; outer++) {
     tree.directory(`/set-${outer}`, { mtime: TIME });

@@ -1,1 +1,3 @@
 // Nothing: what starting Node with a module costs.
+
+export {};
