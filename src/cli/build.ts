@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { formats } from "../../formats/index.ts";
 import { type BuildOptions, buildImage } from "../build.ts";
 import type { Format } from "../image/format.ts";
-import type { Image, Written } from "../image/image.ts";
+import type { Image, WriteToOptions, Written } from "../image/image.ts";
 import { resolveOptions, treeOptions } from "../image/options.ts";
 import type { Warning } from "../image/plan.ts";
 import { compressionFor } from "../sinks/compress.ts";
@@ -14,6 +14,7 @@ import { newCommand, parse } from "./command.ts";
 import { usage } from "./failure.ts";
 import { loadFiles } from "./file-options.ts";
 import { addTableFlags, checkGiven, type Given } from "./format-options.ts";
+import type { Ledger } from "./ledger.ts";
 import { suggestion } from "./nearest.ts";
 import { leaveOutOutput } from "./output-in-source.ts";
 import { hostPath } from "./path.ts";
@@ -31,6 +32,9 @@ interface BuildFlags {
   readonly fsync?: true;
   readonly force?: true;
   readonly sha256?: true;
+  readonly record?: string;
+  readonly pin?: string;
+  readonly updatePins?: true;
   readonly dryRun?: true;
   readonly json?: true;
   readonly quiet?: true;
@@ -51,6 +55,8 @@ Examples:
   fsynth build -f ext4 --owner 0:0 --mtime 0 -o root.ext4 rootfs/   everything root's, all times 1970
   fsynth build -f ext2 -o root.ext2 root.ext4                       another format
   fsynth build --options-from old.ext4 -o new.ext4 rootfs/          as large as another image, its UUID, its features
+  fsynth build -f ext4 --record root.json -o root.ext4 base.tar     for fsynth verify root.json
+  fsynth build -f ext4 --pin SHA256SUMS -o root.ext4 base.tar       of sources with these digests or not at all
 
 The same sources and options give the same bytes, always. UUIDs derive from the metadata of the tree (not from what is in
 the files: --uuid content takes that in, too) and from the options. SOURCE_DATE_EPOCH is the default of --clamp-mtime.
@@ -76,8 +82,9 @@ export async function buildCommand(args: readonly string[]): Promise<number> {
   const { format, profile } = chosenFormat(flags.format ?? like?.format);
   const given = readGiven();
   checkGiven(given, formats, format, profile);
-  const { seeded, inputs } = optionInputs(given, format, like?.options);
-  loadFiles(inputs, format);
+  const { seeded, epoch, inputs } = optionInputs(given, format, like?.options);
+  const ledger = await openLedger(flags, command.args);
+  const files = loadFiles(inputs, format);
   // What can be refused is refused before the sources are read.
   resolveOptions({ ...treeOptions, ...format.options }, inputs, profile);
   const out = outputOf(flags);
@@ -90,14 +97,16 @@ export async function buildCommand(args: readonly string[]): Promise<number> {
     note(`fsynth: warning: ${warning.message}`);
   };
   releaseSignals();
-  const tree = await readSources(sources, flags, warn);
+  await ledger?.holdOptionFiles(files);
+  const tree = ledger ? await ledger.read(warn) : await readSources(sources, flags, warn);
   leaveOutOutput(tree, sources, out, warn);
+  await ledger?.note(tree, format, profile, inputs, { seeded, epoch });
   const seed = seeded ? await contentSeed(tree) : undefined;
   // The inputs were checked against the tables above.
   const image = buildImage(format, profile, tree, { ...inputs, seed } as BuildOptions);
   catchSignals();
   for (const warning of image.plan.warnings) warn(warning);
-  const written = flags.dryRun ? await planned(image, flags, out) : await write(image, flags, out);
+  const written = flags.dryRun ? await planned(image, flags, out) : await write(image, flags, out, ledger);
   if (flags.json) {
     const text = jsonSummary(out, image, written, warnings);
     if (out === "-") note(text.trimEnd());
@@ -113,6 +122,9 @@ function addBuildFlags(command: Command): void {
     new Option("-o, --output <OUT>", "The image; - is standard output. Ending in .gz or .zst, it is compressed."),
     new Option("--options-from <IMAGE>", "Format and options of that image, as far as they are not given here."),
     new Option("--compress <none|gzip|zstd>", "Default: by the ending of OUT.").choices(["none", "gzip", "zstd"]),
+    new Option("--record <FILE>", "Writes down what went in and what came out, for fsynth verify."),
+    new Option("--pin <FILE>", "Refuses sources whose digests are not those in FILE, in lines of sha256sum or fsynth hash."),
+    new Option("--update-pins", "Writes the digests of these sources into the file of --pin."),
     new Option("--dry-run", "Plans the image and tells about it; writes nothing."),
     new Option("--fsync", "Ends only when the image is safe on the disk."),
     new Option("--force", "Writes into a block device."),
@@ -165,16 +177,26 @@ function optionInputs(
   given: Given,
   format: Format,
   like: Readonly<Record<string, unknown>> | undefined,
-): { readonly seeded: boolean; readonly inputs: Record<string, unknown> } {
+): { readonly seeded: boolean; readonly epoch: number | undefined; readonly inputs: Record<string, unknown> } {
   const inputs: Record<string, unknown> = { ...like, ...Object.fromEntries(given) };
   const seeded = Object.hasOwn(format.options, "uuid") && inputs.uuid === "content";
   if (seeded) delete inputs.uuid;
   const epoch = process.env.SOURCE_DATE_EPOCH;
-  if (epoch !== undefined && like === undefined && inputs.clampMtime === undefined) {
-    if (!/^\d{1,15}$/.test(epoch)) throw usage(`SOURCE_DATE_EPOCH is "${epoch}"; expected whole seconds since 1970-01-01 UTC`);
-    inputs.clampMtime = epoch;
+  if (epoch === undefined || like !== undefined || inputs.clampMtime !== undefined || inputs.mtime !== undefined) {
+    return { seeded, epoch: undefined, inputs };
   }
-  return { seeded, inputs };
+  if (!/^\d{1,15}$/.test(epoch)) throw usage(`SOURCE_DATE_EPOCH is "${epoch}"; expected whole seconds since 1970-01-01 UTC`);
+  inputs.clampMtime = epoch;
+  return { seeded, epoch: Number(epoch), inputs };
+}
+
+/** What keeps the digests, where they are wanted; refused now if they cannot be. */
+async function openLedger(flags: BuildFlags, sources: readonly string[]): Promise<Ledger | undefined> {
+  if (flags.updatePins && flags.pin === undefined) throw usage("--update-pins needs --pin with the file", "updatePins");
+  if (flags.record === undefined && flags.pin === undefined) return undefined;
+  if (flags.record !== undefined && flags.dryRun)
+    throw usage("--record is for an image that is written; --dry-run writes none", "record");
+  return new (await import("./ledger.ts")).Ledger(flags, sources);
 }
 
 /** OUT as a path, or `-`; refused now if it cannot be written. */
@@ -190,16 +212,19 @@ function outputOf(flags: BuildFlags): string {
   return out;
 }
 
-async function write(image: Image, flags: BuildFlags, out: string): Promise<Written> {
+async function write(image: Image, flags: BuildFlags, out: string, ledger: Ledger | undefined): Promise<Written> {
   const bar = flags.quiet || !flags.progress ? undefined : progressBar(out === "-" ? "standard output" : out);
   try {
-    return await image.writeTo(out === "-" ? "/dev/stdout" : out, {
-      compress: flags.compress,
-      fsync: flags.fsync,
-      force: flags.force,
-      sha256: flags.sha256,
-      onProgress: bar && ((progress) => bar.update(progress)),
-    });
+    const write = (more: WriteToOptions): Promise<Written> =>
+      image.writeTo(out === "-" ? "/dev/stdout" : out, {
+        compress: flags.compress,
+        fsync: flags.fsync,
+        force: flags.force,
+        sha256: flags.sha256,
+        onProgress: bar && ((progress) => bar.update(progress)),
+        ...more,
+      });
+    return ledger ? await ledger.finish(image, out, write) : await write({});
   } finally {
     bar?.clear();
   }

@@ -62,8 +62,8 @@ export async function diffCommand(args: readonly string[]): Promise<number> {
   if (given.tree && given.bytes) throw usage("--tree and --bytes exclude each other; without them both are compared");
   if (a === "-" && b === "-") throw usage("standard input (-) can be read only once");
   const differences = await compared(a, b, given);
-  if (given.json) await print(asJson(differences));
-  else if (!given.quiet) await print(asText(differences));
+  if (given.json) await print(`${JSON.stringify(differencesJson(differences), undefined, 2)}\n`);
+  else if (!given.quiet) await print(differencesText(differences));
   return differences.same ? 0 : STATUS.found;
 }
 
@@ -109,16 +109,17 @@ async function compared(a: string, b: string, flags: DiffFlags): Promise<ImageDi
   }
 }
 
-function asJson({ trees, bytes, ...rest }: ImageDifferences): string {
-  const all = {
+/** Differences as they go into JSON. */
+export function differencesJson({ trees, bytes, ...rest }: ImageDifferences): object {
+  return {
     ...rest,
     trees: trees?.map((difference) => ({ ...difference, path: escapeName(difference.path) })),
     bytes: bytes && { ...bytes, ranges: bytes.ranges.map((range) => ({ ...range, a: toHex(range.a), b: toHex(range.b) })) },
   };
-  return `${JSON.stringify(all, undefined, 2)}\n`;
 }
 
-function asText({ same, formats, sizes, trees, bytes, notCompared }: ImageDifferences): string {
+/** Differences for a person to read. */
+export function differencesText({ same, formats, sizes, trees, bytes, notCompared }: ImageDifferences): string {
   const lines = (trees ?? []).map(treeLine);
   const [a, b] = formats;
   if (same && bytes) lines.push(`no difference: ${sizes[0]} bytes of ${a === b ? a : `${a} and ${b}`}`);

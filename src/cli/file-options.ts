@@ -10,13 +10,27 @@ import type { Content } from "../tree/content.ts";
 import { usage } from "./failure.ts";
 import { hostPath } from "./path.ts";
 
-/** Replaces the paths that such options of `format` were given by the archives there. Throws `usage` for what is no archive of the format. */
-export function loadFiles(inputs: Record<string, unknown>, format: Format): void {
+/** A file that an option named, and what it holds. */
+export interface OptionFile {
+  readonly option: string;
+  /** As it was typed. */
+  readonly argument: string;
+  readonly content: Content;
+}
+
+/** Replaces the paths that such options of `format` were given by the archives there, and lists them. Throws `usage` for what is no archive of the format. */
+export function loadFiles(inputs: Record<string, unknown>, format: Format): readonly OptionFile[] {
+  const files: OptionFile[] = [];
   for (const [name, option] of Object.entries(format.options)) {
     // What a table holds is hidden behind its type only so that tables of any options are one type.
     if (!(option as unknown as Option).files || inputs[name] === undefined) continue;
-    inputs[name] = (inputs[name] as readonly string[]).map((path) => archiveAt(hostPath(path), flagOf(name), format.name)); // as collected by flags
+    inputs[name] = (inputs[name] as readonly string[]).map((argument) => {
+      const archive = archiveAt(hostPath(argument), flagOf(name), format.name);
+      files.push({ option: name, argument, content: archive.content });
+      return archive;
+    }); // as collected by flags
   }
+  return files;
 }
 
 interface Archive {

@@ -1,9 +1,9 @@
 // The command line: picks the command, and turns its end into an exit status. What a command needs is loaded when it runs.
 
-import { readFileSync } from "node:fs";
 import { reportFailure } from "./failure.ts";
 import { print } from "./print.ts";
 import { catchSignals } from "./signals.ts";
+import { version } from "./version.ts";
 
 type Command = (args: readonly string[]) => Promise<number>;
 
@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   diff: async () => (await import("./diff.ts")).diffCommand,
   hash: async () => (await import("./hash.ts")).hashCommand,
   inspect: async () => (await import("./inspect.ts")).inspectCommand,
+  verify: async () => (await import("./verify.ts")).verifyCommand,
   boot: async () => (await import("./boot.ts")).bootCommand,
   formats: async () => (await import("./formats.ts")).formatsCommand,
 };
@@ -33,6 +34,7 @@ Commands:
   diff A B                           what differs: trees first, then bytes and what they belong to
   hash [--tree] SOURCE|IMAGE...      digests of files, or of trees with all they hold
   inspect IMAGE                      what an image is, and what takes its space
+  verify RECORD                      rebuilds what build --record FILE wrote down, and explains a difference
   boot IMAGE|SOURCE...               boots an image under QEMU
   formats                            what each format can hold
 
@@ -56,11 +58,6 @@ async function main(args: readonly string[]): Promise<number> {
   if (name === undefined) throw usage("no command given; fsynth --help shows them");
   const what = name.startsWith("-") ? "option" : "command";
   throw usage(`unknown ${what} "${name}"${suggestion(name, Object.keys(COMMANDS))}; fsynth --help shows what there is`);
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 catchSignals();

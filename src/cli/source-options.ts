@@ -3,6 +3,7 @@
 import { type Command, Option } from "commander";
 import type { Warning } from "../image/plan.ts";
 import { parseBytes } from "../image/size.ts";
+import type { Digested, SourceDigest } from "../sources/digested.ts";
 import type { SourceOptions } from "../sources/source.ts";
 import { Tree } from "../tree/tree.ts";
 import { usage } from "./failure.ts";
@@ -48,23 +49,50 @@ export function addSourceFlags(command: Command): void {
   for (const flag of flags) command.addOption(flag.helpGroup(GROUP));
 }
 
-/** Reads the sources, each laid over those before it; `-` is a tar on standard input. */
+/** Reads the sources, each laid over those before it; `-` is standard input. */
 export async function readSources(
   sources: readonly string[],
   flags: SourceFlags,
   onWarning: (warning: Warning) => void,
 ): Promise<Tree> {
-  if (sources.filter((source) => source === "-").length > 1) throw usage("standard input (-) can be read only once");
-  if (sources.includes("-") && process.stdin.isTTY) throw usage("standard input (-) is a terminal, expected a tar");
+  checkStandardInput(sources);
   const { addSource } = await import("../sources/source.ts");
   const options = sourceOptions(flags, onWarning);
   const tree = new Tree();
   for (const source of sources) await addSource(tree, source === "-" ? process.stdin : hostPath(source), options);
-  if (flags.holes === "detect") {
-    const { detectHoles } = await import("../tree/holes.ts");
-    await detectHoles(tree);
-  }
+  await findHoles(tree, flags);
   return tree;
+}
+
+/** {@link readSources} with the digest of each. `onDigest` may refuse what it is told by throwing. */
+export async function readDigestedSources(
+  sources: readonly string[],
+  flags: SourceFlags,
+  onWarning: (warning: Warning) => void,
+  onDigest: (digested: Digested) => void,
+): Promise<{ readonly tree: Tree; readonly digests: readonly SourceDigest[] }> {
+  checkStandardInput(sources);
+  const { addDigestedSource } = await import("../sources/digested.ts");
+  const options = sourceOptions(flags, onWarning);
+  const tree = new Tree();
+  const digests: SourceDigest[] = [];
+  for (const source of sources) {
+    const stream = source === "-" ? process.stdin : undefined;
+    digests.push(await addDigestedSource(tree, stream ? "-" : hostPath(source), stream, options, onDigest));
+  }
+  await findHoles(tree, flags);
+  return { tree, digests };
+}
+
+function checkStandardInput(sources: readonly string[]): void {
+  if (sources.filter((source) => source === "-").length > 1) throw usage("standard input (-) can be read only once");
+  if (sources.includes("-") && process.stdin.isTTY) throw usage("standard input (-) is a terminal, expected a tar");
+}
+
+async function findHoles(tree: Tree, flags: SourceFlags): Promise<void> {
+  if (flags.holes !== "detect") return;
+  const { detectHoles } = await import("../tree/holes.ts");
+  await detectHoles(tree);
 }
 
 /** The options behind the flags. */

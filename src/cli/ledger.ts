@@ -1,0 +1,190 @@
+// What a build keeps of its sources while it runs: their digests, held against pins, and the record that comes to be with the image.
+
+import { host } from "#host";
+import { encodeName, quoteName } from "../bytes/names.ts";
+import type { Format } from "../image/format.ts";
+import type { Image, WriteToOptions, Written } from "../image/image.ts";
+import { resolveOptions, treeOptions } from "../image/options.ts";
+import type { Warning } from "../image/plan.ts";
+import { resolveOutput } from "../sinks/output.ts";
+import { makeTemporary, type Temporary } from "../sinks/temporary.ts";
+import { contentSha256, type Digested } from "../sources/digested.ts";
+import { treeDigest } from "../tree/digest.ts";
+import { excludeFilter } from "../tree/exclude.ts";
+import type { Tree } from "../tree/tree.ts";
+import { usage } from "./failure.ts";
+import type { OptionFile } from "./file-options.ts";
+import { hostPath } from "./path.ts";
+import { Pins } from "./pins.ts";
+import { note } from "./print.ts";
+import { type RecordedFile, type RecordedSource, type RecordInputs, recordedSource, recordText } from "./record.ts";
+import { recordedOptions } from "./recorded-options.ts";
+import { readDigestedSources, type SourceFlags } from "./source-options.ts";
+
+/** The flags that concern it. */
+export interface LedgerFlags extends SourceFlags {
+  readonly output?: string;
+  readonly record?: string;
+  readonly pin?: string;
+  readonly updatePins?: true;
+  readonly fsync?: true;
+  readonly quiet?: true;
+}
+
+export class Ledger {
+  readonly #flags: LedgerFlags;
+  readonly #arguments: readonly string[];
+  readonly #recordPath: string | undefined;
+  readonly #pins: Pins | undefined;
+  #sources: readonly RecordedSource[] = [];
+  readonly #optionFiles: Record<string, RecordedFile[]> = {};
+  #inputs: RecordInputs | undefined;
+
+  /** Throws for a record that cannot be written and pins that cannot be read. */
+  constructor(flags: LedgerFlags, sources: readonly string[]) {
+    this.#flags = flags;
+    this.#arguments = sources;
+    this.#recordPath = flags.record === undefined ? undefined : hostPath(flags.record);
+    this.#checkPlaces();
+    this.#pins = flags.pin === undefined ? undefined : new Pins(hostPath(flags.pin), flags.updatePins === true);
+  }
+
+  /** What is written must not be what is read: neither a source itself, nor a part of it. */
+  #checkPlaces(): void {
+    const { output, pin, updatePins, exclude } = this.#flags;
+    const outputs: [what: string, path: string][] = [];
+    if (output !== undefined && output !== "-") outputs.push(["the output", hostPath(output)]);
+    if (this.#recordPath !== undefined) outputs.push(["the record", this.#recordPath]);
+    if (pin !== undefined) outputs.push(["the pin file", hostPath(pin)]);
+    if (this.#recordPath !== undefined && resolveOutput(this.#recordPath).kind !== "file") {
+      throw usage(`--record: ${quoteName(this.#recordPath)} is no regular file`, "record");
+    }
+    const excluded = excludeFilter(exclude);
+    const seen = new Map<string, string>();
+    for (const [what, path] of outputs) {
+      const real = realPlace(path);
+      if (real === undefined) continue;
+      const other = seen.get(real);
+      if (other !== undefined) throw usage(`${what} ${quoteName(path)} is ${other} as well; expected different files`);
+      seen.set(real, what);
+      for (const source of this.#arguments) {
+        if (source === "-") continue;
+        const root = host.files.stat(hostPath(source)) && host.files.realPath(hostPath(source));
+        if (root === undefined) continue;
+        if (root === real) throw usage(`${what} ${quoteName(path)} is a source as well; expected different files`);
+        const below = `${root.replace(/\/$/, "")}/`;
+        if (!real.startsWith(below) || host.files.stat(root)?.kind !== "directory" || excluded(`/${real.slice(below.length)}`))
+          continue;
+        // Pins that are only read are a file like any other.
+        if (what === "the pin file" && updatePins === undefined) continue;
+        throw usage(
+          `${what} ${quoteName(path)} lies in the source ${quoteName(source)}, whose digest it would change; put it elsewhere, or leave it out with --exclude`,
+        );
+      }
+    }
+  }
+
+  /** Digests the archives that options name. */
+  async holdOptionFiles(files: readonly OptionFile[]): Promise<void> {
+    for (const { option, argument, content } of files) {
+      const sha256 = await contentSha256(content);
+      this.#hold({ kind: "sha256", path: hostPath(argument), digest: sha256 });
+      const list = this.#optionFiles[option] ?? [];
+      list.push({ path: argument, sha256 });
+      this.#optionFiles[option] = list;
+    }
+  }
+
+  /** Reads the sources. Throws `source` for one that is not what is pinned. */
+  async read(warn: (warning: Warning) => void): Promise<Tree> {
+    const { tree, digests } = await readDigestedSources(this.#arguments, this.#flags, warn, (digested) => this.#hold(digested));
+    this.#sources = digests.map((digest, i) => recordedSource(this.#arguments[i] as string, digest)); // one for each
+    if (this.#flags.updatePins) this.#pins?.save();
+    return tree;
+  }
+
+  #hold(digested: Digested): void {
+    const change = this.#pins?.hold(digested);
+    if (change === undefined || change === "same" || this.#flags.quiet) return;
+    const verb = change === "new" ? "pinned" : "pinned anew";
+    note(`fsynth: ${verb}: ${quoteName(digested.path)} to ${digested.kind} ${digested.digest}`);
+  }
+
+  /** Notes for the record what is to be built. */
+  async note(
+    tree: Tree,
+    format: Format,
+    profile: string,
+    inputs: Readonly<Record<string, unknown>>,
+    how: { readonly seeded: boolean; readonly epoch: number | undefined },
+  ): Promise<void> {
+    if (this.#recordPath === undefined) return;
+    const { exclude, replaceSymlinks, hardLinks, xattrs, holes, maxBytes } = this.#flags;
+    const options = recordedOptions(format, profile, inputs);
+    this.#inputs = {
+      path: this.#flags.output as string, // a build has one
+      tree: await plannedTreeDigest(tree, inputs, profile),
+      sources: this.#sources,
+      sourceOptions: {
+        exclude,
+        replaceSymlinks: replaceSymlinks === true,
+        hardLinks: hardLinks ?? "keep",
+        ...(xattrs !== undefined && { xattrs }),
+        ...(holes !== undefined && { holes }),
+        ...(maxBytes !== undefined && { maxBytes }),
+      },
+      options: how.seeded ? { ...options, uuid: "content" } : options,
+      ...(Object.keys(this.#optionFiles).length > 0 && { optionFiles: this.#optionFiles }),
+      ...(how.epoch !== undefined && { sourceDateEpoch: how.epoch }),
+    };
+  }
+
+  /** Writes the image by `write`, and the record with it: both are there in the end, or neither. */
+  async finish(image: Image, out: string, write: (more: WriteToOptions) => Promise<Written>): Promise<Written> {
+    const path = this.#recordPath;
+    const inputs = this.#inputs;
+    if (path === undefined || inputs === undefined) return await write({});
+    let file: Temporary | undefined;
+    try {
+      const written = await write({
+        sha256: true,
+        beforeCommit: (result) => {
+          const output = resolveOutput(path);
+          if (output.kind !== "file") throw usage(`--record: ${quoteName(path)} is no regular file`, "record");
+          file = makeTemporary(output);
+          file.handle.writeAt(0, encodeName(recordText(inputs, image, result)));
+        },
+      });
+      commit(file, out, this.#flags.fsync === true);
+      return written;
+    } catch (error) {
+      file?.discard();
+      throw error;
+    }
+  }
+}
+
+/** Gives the record its name. Where that fails, the image without a record goes. */
+function commit(file: Temporary | undefined, out: string, fsync: boolean): void {
+  try {
+    file?.commit(fsync);
+  } catch (error) {
+    const image = out === "-" ? undefined : resolveOutput(out, true);
+    if (image?.kind === "file") host.files.remove(image.path);
+    throw error;
+  }
+}
+
+/** The digest of the tree as it is planned: with owners mapped, times clamped. */
+export async function plannedTreeDigest(tree: Tree, inputs: Readonly<Record<string, unknown>>, profile: string): Promise<string> {
+  const own = Object.fromEntries(Object.entries(inputs).filter(([name]) => Object.hasOwn(treeOptions, name)));
+  const { allowLoss: _, ...options } = resolveOptions(treeOptions, own, profile);
+  return await treeDigest(tree, options);
+}
+
+/** Where a file is or will be, symlinks in its folder resolved; undefined for what is no regular file. */
+function realPlace(path: string): string | undefined {
+  const output = resolveOutput(path, true);
+  if (output.kind !== "file") return undefined;
+  return `${host.files.realPath(output.folder).replace(/\/$/, "")}/${output.name}`;
+}

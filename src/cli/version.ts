@@ -1,0 +1,9 @@
+// Which fsynth this is.
+
+import { readFileSync } from "node:fs";
+
+/** The version of the package. */
+export function version(): string {
+  const manifest = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
