@@ -1,10 +1,14 @@
 // Building: options resolved, snapshot taken, plan made. Pure and synchronous; nothing is read or written but the tree.
 
 import { host } from "#host";
-import { cpio, type cpioOptions } from "../formats/cpio/index.ts";
-import { ext, type extOptions } from "../formats/ext/index.ts";
-import { ffs, type ffsOptions } from "../formats/ffs/index.ts";
-import { tar, type tarOptions } from "../formats/tar/index.ts";
+import type { cpioOptions } from "../formats/cpio/options.ts";
+import { cpioWriter } from "../formats/cpio/writer.ts";
+import type { extOptions } from "../formats/ext/options.ts";
+import { extWriter } from "../formats/ext/writer.ts";
+import type { ffsOptions } from "../formats/ffs/options.ts";
+import { ffsWriter } from "../formats/ffs/writer.ts";
+import type { tarOptions } from "../formats/tar/write/options.ts";
+import { tarWriter } from "../formats/tar/writer.ts";
 import { checkKeys, shown } from "./arguments.ts";
 import { FsynthError } from "./error.ts";
 import type { Format } from "./image/format.ts";
@@ -99,7 +103,7 @@ export type ExtBuildOptions = BuildOptions<typeof extOptions>;
  * Throws what {@link buildImage} throws.
  */
 export function buildExt2(tree: Tree, options: ExtBuildOptions = {}): ExtImage {
-  return buildImage(ext, "ext2", tree, options) as ExtImage; // ext plans always have a UUID
+  return buildImage(extWriter, "ext2", tree, options) as ExtImage; // ext plans always have a UUID
 }
 
 /**
@@ -113,7 +117,7 @@ export function buildExt2(tree: Tree, options: ExtBuildOptions = {}): ExtImage {
  * ```
  */
 export function buildExt3(tree: Tree, options: ExtBuildOptions = {}): ExtImage {
-  return buildImage(ext, "ext3", tree, options) as ExtImage;
+  return buildImage(extWriter, "ext3", tree, options) as ExtImage;
 }
 
 /**
@@ -128,7 +132,7 @@ export function buildExt3(tree: Tree, options: ExtBuildOptions = {}): ExtImage {
  * ```
  */
 export function buildExt4(tree: Tree, options: ExtBuildOptions = {}): ExtImage {
-  return buildImage(ext, "ext4", tree, options) as ExtImage;
+  return buildImage(extWriter, "ext4", tree, options) as ExtImage;
 }
 
 /** Options of {@link buildCpio}. */
@@ -148,7 +152,7 @@ export type CpioBuildOptions = BuildOptions<typeof cpioOptions>;
  * Throws what {@link buildImage} throws.
  */
 export function buildCpio(tree: Tree, options: CpioBuildOptions = {}): Image {
-  return buildImage(cpio, "cpio", tree, options);
+  return buildImage(cpioWriter, "cpio", tree, options);
 }
 
 /** Options of {@link buildTar}. */
@@ -166,7 +170,7 @@ export type TarBuildOptions = BuildOptions<typeof tarOptions>;
  * Throws what {@link buildImage} throws.
  */
 export function buildTar(tree: Tree, options: TarBuildOptions = {}): Image {
-  return buildImage(tar, "tar", tree, options);
+  return buildImage(tarWriter, "tar", tree, options);
 }
 
 /** Options of {@link buildFfs}. */
@@ -197,7 +201,7 @@ export function buildFfs(tree: Tree, options: FfsBuildOptions = {}): Image {
   if (version === 1 && extendedAttributes) {
     throw new FsynthError("usage", "ffs: extended attributes need version 2", { format: "ffs", option: "extendedAttributes" });
   }
-  return buildImage(ffs, extendedAttributes ? "ffs2ea" : `ffs${version}`, tree, rest);
+  return buildImage(ffsWriter, extendedAttributes ? "ffs2ea" : `ffs${version}`, tree, rest);
 }
 
 function picked(inputs: object, table: OptionTable): object {
