@@ -19,7 +19,7 @@ export interface Encoded {
   /** The bytes of the output, one behind the other; compressed where that was asked for. */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** The digests, where they were asked for, of all that was read. */
-  digests(): OutputDigests;
+  readonly digests: () => OutputDigests;
 }
 
 /** The output that `plan` compressed by `how` is. */
