@@ -1,0 +1,120 @@
+// One export for any number of NBD clients.
+
+import { createServer, type Server, type Socket } from "node:net";
+import type { Disk, WritableDisk } from "./disk.ts";
+import { type Export, shakeHands, Violation } from "./handshake.ts";
+import { answerRequests } from "./requests.ts";
+import { Gone, Wire } from "./wire.ts";
+
+/** What happened to a server; none of it ends it. */
+export interface ServeEvent {
+  /**
+   * `connected`, `disconnected`: of a client that got as far as the transmission, or asked by HTTP. `dropped`: a client that
+   * broke the protocol, was too slow to shake hands, or one too many. `failed`: something could not be read.
+   */
+  readonly kind: "connected" | "disconnected" | "dropped" | "failed";
+  /** Which connection, counted from 1. */
+  readonly client: number;
+  /** A sentence, for a person. */
+  readonly message: string;
+  /** What was thrown, of `failed`. */
+  readonly error?: unknown;
+}
+
+/** How clients are served. */
+export interface ServingClients {
+  readonly exported: Export;
+  /** The disk of a new client: one for all, or each its own. */
+  diskFor(): { readonly disk: Disk; readonly writable: WritableDisk | undefined };
+  readonly maxClients: number;
+  /** What a client has until the transmission begins, seconds. */
+  readonly handshakeTimeout: number;
+  onEvent(event: ServeEvent): void;
+}
+
+/** How long requests under way have when the server ends, ms. */
+const PATIENCE = 2000;
+
+/** The clients of a server. */
+export class NbdClients {
+  readonly server: Server;
+  readonly #serving: ServingClients;
+  readonly #open = new Set<{ readonly wire: Wire; readonly done: Promise<void> }>();
+  #count = 0;
+  #ending = false;
+
+  constructor(serving: ServingClients) {
+    this.#serving = serving;
+    this.server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
+  }
+
+  /** How many are connected. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Lets requests under way be answered, and drops all clients. */
+  async end(): Promise<void> {
+    this.#ending = true;
+    const all = [...this.#open];
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, PATIENCE);
+    });
+    for (const { wire } of all) wire.endWhenIdle();
+    await Promise.race([Promise.all(all.map(({ done }) => done)), patience]);
+    clearTimeout(timer);
+    for (const { wire } of all) wire.end();
+    await Promise.all(all.map(({ done }) => done));
+  }
+
+  #accept(socket: Socket): void {
+    const client = ++this.#count;
+    const { maxClients } = this.#serving;
+    if (this.#ending || this.#open.size >= maxClients) {
+      socket.on("error", () => {});
+      socket.destroy();
+      this.#tell("dropped", client, `client ${client} is one more than ${maxClients}`);
+      return;
+    }
+    const wire = new Wire(socket);
+    const done = this.#serve(wire, client).finally(() => {
+      wire.finish();
+      this.#open.delete(entry);
+    });
+    const entry = { wire, done };
+    this.#open.add(entry);
+  }
+
+  async #serve(wire: Wire, client: number): Promise<void> {
+    const { exported, handshakeTimeout } = this.#serving;
+    const timer = setTimeout(() => {
+      this.#tell("dropped", client, `client ${client} did not finish its handshake within ${handshakeTimeout} s`);
+      wire.end();
+    }, handshakeTimeout * 1000);
+    try {
+      const agreed = await shakeHands(wire, exported);
+      clearTimeout(timer);
+      if (!agreed) return;
+      this.#tell("connected", client, `client ${client} is connected`);
+      try {
+        const onFailure = (error: unknown): void => {
+          this.#tell("failed", client, error instanceof Error ? error.message : String(error), error);
+        };
+        await answerRequests(wire, { ...this.#serving.diskFor(), onFailure, ending: () => this.#ending }, agreed);
+      } finally {
+        this.#tell("disconnected", client, `client ${client} is gone`);
+      }
+    } catch (error) {
+      if (error instanceof Gone) return;
+      if (error instanceof Violation) this.#tell("dropped", client, `client ${client} breaks the protocol: ${error.message}`);
+      else this.#tell("failed", client, error instanceof Error ? error.message : String(error), error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #tell(kind: ServeEvent["kind"], client: number, message: string, error?: unknown): void {
+    this.#serving.onEvent({ kind, client, message, ...(error !== undefined && { error }) });
+  }
+}
