@@ -62,7 +62,7 @@ export function planFfs(profileName: string, given: Snapshot, options: FfsOption
     minfree: options.minfree,
     optimization: options.optimization,
     label: new TextEncoder().encode(options.label),
-    id: [viewOf(id).getInt32(0), viewOf(id).getInt32(4)],
+    id: [viewOf(id).getInt32(0, false), viewOf(id).getInt32(4, false)],
     generationSeed: crc32c(0xffff_ffff, id),
   };
   return finishedPlan(fs, version, options, warnings);

@@ -7,7 +7,7 @@ export function blockSum(view: DataView, at: number): number {
   let even = 0;
   let odd = 0;
   for (let i = at; i < at + BLOCK; i += 4) {
-    const word = view.getUint32(i);
+    const word = view.getUint32(i, false);
     even += word & 0x00ff00ff;
     odd += (word >>> 8) & 0x00ff00ff;
   }

@@ -97,10 +97,10 @@ class U16Be implements Field {
   readonly size = 2;
   constructor(readonly offset: number) {}
   get(view: DataView, at: number): number {
-    return view.getUint16(at + this.offset);
+    return view.getUint16(at + this.offset, false);
   }
   set(view: DataView, at: number, value: number): void {
-    view.setUint16(at + this.offset, value);
+    view.setUint16(at + this.offset, value, false);
   }
 }
 
@@ -108,10 +108,10 @@ class U32Be implements Field {
   readonly size = 4;
   constructor(readonly offset: number) {}
   get(view: DataView, at: number): number {
-    return view.getUint32(at + this.offset);
+    return view.getUint32(at + this.offset, false);
   }
   set(view: DataView, at: number, value: number): void {
-    view.setUint32(at + this.offset, value);
+    view.setUint32(at + this.offset, value, false);
   }
 }
 
@@ -119,10 +119,10 @@ class I16Be implements Field {
   readonly size = 2;
   constructor(readonly offset: number) {}
   get(view: DataView, at: number): number {
-    return view.getInt16(at + this.offset);
+    return view.getInt16(at + this.offset, false);
   }
   set(view: DataView, at: number, value: number): void {
-    view.setInt16(at + this.offset, value);
+    view.setInt16(at + this.offset, value, false);
   }
 }
 
@@ -130,10 +130,10 @@ class I32Be implements Field {
   readonly size = 4;
   constructor(readonly offset: number) {}
   get(view: DataView, at: number): number {
-    return view.getInt32(at + this.offset);
+    return view.getInt32(at + this.offset, false);
   }
   set(view: DataView, at: number, value: number): void {
-    view.setInt32(at + this.offset, value);
+    view.setInt32(at + this.offset, value, false);
   }
 }
 
@@ -141,11 +141,11 @@ class U64Be implements Field {
   readonly size = 8;
   constructor(readonly offset: number) {}
   get(view: DataView, at: number): number {
-    return view.getUint32(at + this.offset) * 0x1_0000_0000 + view.getUint32(at + this.offset + 4);
+    return view.getUint32(at + this.offset, false) * 0x1_0000_0000 + view.getUint32(at + this.offset + 4, false);
   }
   set(view: DataView, at: number, value: number): void {
-    view.setUint32(at + this.offset, Math.floor(value / 0x1_0000_0000));
-    view.setUint32(at + this.offset + 4, value % 0x1_0000_0000);
+    view.setUint32(at + this.offset, Math.floor(value / 0x1_0000_0000), false);
+    view.setUint32(at + this.offset + 4, value % 0x1_0000_0000, false);
   }
 }
 
@@ -153,11 +153,11 @@ class I64Be implements Field {
   readonly size = 8;
   constructor(readonly offset: number) {}
   get(view: DataView, at: number): number {
-    return view.getInt32(at + this.offset) * 0x1_0000_0000 + view.getUint32(at + this.offset + 4);
+    return view.getInt32(at + this.offset, false) * 0x1_0000_0000 + view.getUint32(at + this.offset + 4, false);
   }
   set(view: DataView, at: number, value: number): void {
-    view.setInt32(at + this.offset, Math.floor(value / 0x1_0000_0000));
-    view.setUint32(at + this.offset + 4, value % 0x1_0000_0000);
+    view.setInt32(at + this.offset, Math.floor(value / 0x1_0000_0000), false);
+    view.setUint32(at + this.offset + 4, value % 0x1_0000_0000, false);
   }
 }
 

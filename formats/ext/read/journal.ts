@@ -272,7 +272,9 @@ class Replaying {
     }
     const blocks: number[] = [];
     for (let from: number = RevokeHeader.size; from + size <= count; from += size) {
-      blocks.push(size === 4 ? view.getUint32(from) : view.getUint32(from) * 2 ** 32 + view.getUint32(from + 4));
+      blocks.push(
+        size === 4 ? view.getUint32(from, false) : view.getUint32(from, false) * 2 ** 32 + view.getUint32(from + 4, false),
+      );
     }
     return blocks;
   }
@@ -281,7 +283,7 @@ class Replaying {
   #tailFits(bytes: Uint8Array): boolean {
     if (!this.journal.checksums) return true;
     const at = bytes.length - 4;
-    return viewOf(bytes).getUint32(at) === zeroedChecksum(this.journal.checksumSeed, bytes, at);
+    return viewOf(bytes).getUint32(at, false) === zeroedChecksum(this.journal.checksumSeed, bytes, at);
   }
 
   #commitFits(bytes: Uint8Array): boolean {
@@ -295,7 +297,7 @@ class Replaying {
     const bytes = new Uint8Array(blockSize);
     this.disk.readAt(offset, bytes);
     const number = new Uint8Array(4);
-    viewOf(number).setUint32(0, sequence);
+    viewOf(number).setUint32(0, sequence, false);
     const full = crc32c(crc32c(checksumSeed, number), bytes);
     const third = (incompat & JournalFeatures.csum_v3) !== 0;
     const sum = third ? full : full & 0xffff;
