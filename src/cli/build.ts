@@ -3,7 +3,6 @@
 import { type Command, Option } from "commander";
 import { formats } from "../../formats/index.ts";
 import { type BuildOptions, buildImage } from "../build.ts";
-import type { Format } from "../image/format.ts";
 import type { Image, WriteToOptions, Written } from "../image/image.ts";
 import { resolveOptions, treeOptions } from "../image/options.ts";
 import type { Warning } from "../image/plan.ts";
@@ -13,9 +12,9 @@ import { contentSeed } from "../tree/content-seed.ts";
 import { newCommand, parse } from "./command.ts";
 import { usage } from "./failure.ts";
 import { loadFiles } from "./file-options.ts";
-import { addTableFlags, checkGiven, type Given } from "./format-options.ts";
+import { chosenFormat, formatArgument, formatNamed, optionInputs, profileNames } from "./format-choice.ts";
+import { addTableFlags, checkGiven } from "./format-options.ts";
 import type { Ledger } from "./ledger.ts";
-import { suggestion } from "./nearest.ts";
 import { leaveOutOutput } from "./output-in-source.ts";
 import { hostPath } from "./path.ts";
 import { note, print } from "./print.ts";
@@ -116,9 +115,8 @@ export async function buildCommand(args: readonly string[]): Promise<number> {
 }
 
 function addBuildFlags(command: Command): void {
-  const names = formats.flatMap(({ profiles }) => profiles.map(({ name }) => name));
   const flags = [
-    new Option("-f, --format <FORMAT>", `One of ${names.join(", ")}.`),
+    new Option("-f, --format <FORMAT>", `One of ${profileNames.join(", ")}.`),
     new Option("-o, --output <OUT>", "The image; - is standard output. Ending in .gz or .zst, it is compressed."),
     new Option("--options-from <IMAGE>", "Format and options of that image, as far as they are not given here."),
     new Option("--compress <none|gzip|zstd>", "Default: by the ending of OUT.").choices(["none", "gzip", "zstd"]),
@@ -136,30 +134,6 @@ function addBuildFlags(command: Command): void {
   for (const flag of flags) command.addOption(flag);
 }
 
-/** The argument of -f, before the flags are known that come with it. */
-function formatArgument(args: readonly string[]): string | undefined {
-  for (let i = 0; i < args.length && args[i] !== "--"; i++) {
-    const match = /^(?:-f|--format=)(.+)$/.exec(args[i] ?? "");
-    if (match) return match[1];
-    if (args[i] === "-f" || args[i] === "--format") return args[i + 1];
-  }
-  return undefined;
-}
-
-function formatNamed(profile: string | undefined): Format | undefined {
-  return formats.find(({ profiles }) => profiles.some(({ name }) => name === profile));
-}
-
-function chosenFormat(profile: string | undefined): { readonly format: Format; readonly profile: string } {
-  const names = formats.flatMap(({ profiles }) => profiles.map(({ name }) => name));
-  if (profile === undefined) throw usage(`no format given: -f with one of ${names.join(", ")}`, "format");
-  const format = formatNamed(profile);
-  if (!format) {
-    throw usage(`unknown format "${profile}"${suggestion(profile, names)}; expected one of ${names.join(", ")}`, "format");
-  }
-  return { format, profile };
-}
-
 /** What another image was built with. */
 async function optionsOf(
   path: string,
@@ -167,27 +141,6 @@ async function optionsOf(
   const { openImage } = await import("../sources/image.ts");
   const volume = await openImage(hostPath(path));
   return { format: volume.format, options: volume.buildOptions() };
-}
-
-/**
- * What the flags of the tables come to, before the options `like` another image's: `--uuid content` is a seed, and
- * SOURCE_DATE_EPOCH a clamp, unless that image says what its time is.
- */
-function optionInputs(
-  given: Given,
-  format: Format,
-  like: Readonly<Record<string, unknown>> | undefined,
-): { readonly seeded: boolean; readonly epoch: number | undefined; readonly inputs: Record<string, unknown> } {
-  const inputs: Record<string, unknown> = { ...like, ...Object.fromEntries(given) };
-  const seeded = Object.hasOwn(format.options, "uuid") && inputs.uuid === "content";
-  if (seeded) delete inputs.uuid;
-  const epoch = process.env.SOURCE_DATE_EPOCH;
-  if (epoch === undefined || like !== undefined || inputs.clampMtime !== undefined || inputs.mtime !== undefined) {
-    return { seeded, epoch: undefined, inputs };
-  }
-  if (!/^\d{1,15}$/.test(epoch)) throw usage(`SOURCE_DATE_EPOCH is "${epoch}"; expected whole seconds since 1970-01-01 UTC`);
-  inputs.clampMtime = epoch;
-  return { seeded, epoch: Number(epoch), inputs };
 }
 
 /** What keeps the digests, where they are wanted; refused now if they cannot be. */
