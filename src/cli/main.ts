@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   hash: async () => (await import("./hash.ts")).hashCommand,
   inspect: async () => (await import("./inspect.ts")).inspectCommand,
   verify: async () => (await import("./verify.ts")).verifyCommand,
+  serve: async () => (await import("./serve.ts")).serveCommand,
   boot: async () => (await import("./boot.ts")).bootCommand,
   formats: async () => (await import("./formats.ts")).formatsCommand,
 };
@@ -35,6 +36,7 @@ Commands:
   hash [--tree] SOURCE|IMAGE...      digests of files, or of trees with all they hold
   inspect IMAGE                      what an image is, and what takes its space
   verify RECORD                      rebuilds what build --record FILE wrote down, and explains a difference
+  serve -f FORMAT SOURCE...          serves an image that is not written, as a network block device
   boot IMAGE|SOURCE...               boots an image under QEMU
   formats                            what each format can hold
 

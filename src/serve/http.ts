@@ -51,7 +51,7 @@ export class HttpClients {
     });
     this.server.on("drop", () => {
       const client = ++this.#count;
-      serving.onEvent({ kind: "dropped", client, message: `client ${client} is one more than ${serving.maxClients}` });
+      serving.onEvent({ kind: "dropped", client, message: `one client more than ${serving.maxClients}` });
     });
   }
 

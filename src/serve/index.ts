@@ -2,3 +2,4 @@
 
 export type { ServeEvent } from "./nbd.ts";
 export { type ImageServer, type ServeOptions, serveImage } from "./server.ts";
+export { storedImage } from "./stored-image.ts";

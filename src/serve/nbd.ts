@@ -74,7 +74,7 @@ export class NbdClients {
     if (this.#ending || this.#open.size >= maxClients) {
       socket.on("error", () => {});
       socket.destroy();
-      this.#tell("dropped", client, `client ${client} is one more than ${maxClients}`);
+      this.#tell("dropped", client, `one client more than ${maxClients}`);
       return;
     }
     const wire = new Wire(socket);
@@ -89,25 +89,25 @@ export class NbdClients {
   async #serve(wire: Wire, client: number): Promise<void> {
     const { exported, handshakeTimeout } = this.#serving;
     const timer = setTimeout(() => {
-      this.#tell("dropped", client, `client ${client} did not finish its handshake within ${handshakeTimeout} s`);
+      this.#tell("dropped", client, `no handshake within ${handshakeTimeout} s`);
       wire.end();
     }, handshakeTimeout * 1000);
     try {
       const agreed = await shakeHands(wire, exported);
       clearTimeout(timer);
       if (!agreed) return;
-      this.#tell("connected", client, `client ${client} is connected`);
+      this.#tell("connected", client, "connected");
       try {
         const onFailure = (error: unknown): void => {
           this.#tell("failed", client, error instanceof Error ? error.message : String(error), error);
         };
         await answerRequests(wire, { ...this.#serving.diskFor(), onFailure, ending: () => this.#ending }, agreed);
       } finally {
-        this.#tell("disconnected", client, `client ${client} is gone`);
+        this.#tell("disconnected", client, "gone");
       }
     } catch (error) {
       if (error instanceof Gone) return;
-      if (error instanceof Violation) this.#tell("dropped", client, `client ${client} breaks the protocol: ${error.message}`);
+      if (error instanceof Violation) this.#tell("dropped", client, `it breaks the protocol: ${error.message}`);
       else this.#tell("failed", client, error instanceof Error ? error.message : String(error), error);
     } finally {
       clearTimeout(timer);
