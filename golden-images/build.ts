@@ -2,6 +2,7 @@
 
 import { formats } from "../formats/index.ts";
 import { buildImage } from "../src/build.ts";
+import type { Format } from "../src/image/format.ts";
 import { type BuildOptions, bytesContent, FsynthError, type Image, readTreeText, Tree } from "../src/index.ts";
 
 /** What makes one golden image. */
@@ -14,8 +15,22 @@ export interface GoldenSources {
   readonly content: (name: string) => Uint8Array;
 }
 
-/** Plans the image. Throws what reading the tree and planning throw, and `usage` for a format that there is not. */
-export function buildGolden({ tree: text, options: json, content }: GoldenSources): Image {
+/** What is built of them. */
+export interface GoldenRequest {
+  readonly format: Format;
+  readonly profile: string;
+  readonly tree: Tree;
+  readonly options: BuildOptions;
+}
+
+/** Plans the image. Throws what reading the sources and planning throw. */
+export function buildGolden(sources: GoldenSources): Image {
+  const { format, profile, tree, options } = readGolden(sources);
+  return buildImage(format, profile, tree, options);
+}
+
+/** Reads the sources. Throws `usage` for a format that there is not, and what reading the tree throws. */
+export function readGolden({ tree: text, options: json, content }: GoldenSources): GoldenRequest {
   const { format: profile, ...options } = JSON.parse(json, (_, value: unknown) => bytesOf(value, content)) as {
     format: string;
   } & BuildOptions; // the option tables check the values
@@ -23,7 +38,7 @@ export function buildGolden({ tree: text, options: json, content }: GoldenSource
   if (format === undefined) throw new FsynthError("usage", `options.json: no format has the profile "${profile}"`);
   const tree = new Tree();
   readTreeText(tree, text, { contentOf: (file) => bytesContent(content(file)) });
-  return buildImage(format, profile, tree, options);
+  return { format, profile, tree, options };
 }
 
 function bytesOf(value: unknown, content: GoldenSources["content"]): unknown {

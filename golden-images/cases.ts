@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Image } from "../src/index.ts";
-import { buildGolden } from "./build.ts";
+import { buildGolden, type GoldenSources } from "./build.ts";
 import { unifiedDiff } from "./diff.ts";
 import { dumpGolden } from "./dump.ts";
 
@@ -44,15 +44,19 @@ function text({ folder }: GoldenCase, name: string): string | undefined {
   return existsSync(path) ? readFileSync(path, "utf8") : undefined;
 }
 
-/** Plans the image of a case. Throws where its files are missing. */
-export function planCase(golden: GoldenCase): Image {
+/** What a case is made of. Throws where its files are missing. */
+export function sourcesOf(golden: GoldenCase): GoldenSources {
   const [tree, options] = SOURCES.map((name) => {
     const found = text(golden, name);
     if (found === undefined) throw new Error(`${golden.name} lacks ${name}`);
     return found;
   }) as [string, string]; // one for each name
-  const content = (name: string): Uint8Array => new Uint8Array(readFileSync(join(golden.folder, name)));
-  return buildGolden({ tree, options, content });
+  return { tree, options, content: (name) => new Uint8Array(readFileSync(join(golden.folder, name))) };
+}
+
+/** Plans the image of a case. */
+export function planCase(golden: GoldenCase): Image {
+  return buildGolden(sourcesOf(golden));
 }
 
 export async function buildCase(golden: GoldenCase): Promise<GoldenResult> {

@@ -65,8 +65,10 @@ function* groupRecords(nodes: Nodes, group: number, primary: ImageRecord): Gener
   yield map(get("cg_iusedoff"), "inode map", { used: bitRanges(inodes, sb.ipg, group * sb.ipg) });
   yield map(get("cg_freeoff"), "fragment map", { free: bitRanges(free, to - from, from) });
   if (sb.clusterSums > 0) {
-    const sums = Array.from({ length: sb.clusterSums + 1 }, (_, i) => sb.records.word.get(view, get("cg_clustersumoff") + 4 * i));
-    yield map(get("cg_clustersumoff"), "runs of free blocks by length", { counts: sums });
+    // Counts are of runs of one block and more: place 0 is no count, and may lie within the map before.
+    const first = get("cg_clustersumoff") + 4;
+    const counts = Array.from({ length: sb.clusterSums }, (_, i) => sb.records.word.get(view, first + 4 * i));
+    yield map(first, "runs of free blocks by length", { counts });
     const clusters = header.subarray(get("cg_clusteroff"));
     const blocks = Math.floor((to - from) / sb.frag);
     yield map(get("cg_clusteroff"), "cluster map", { "free blocks of the group": bitRanges(clusters, blocks) });
