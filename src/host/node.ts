@@ -10,8 +10,16 @@ import type { FileStat, Files, FileTime, Hasher, Host, ReadHandle, Spool, WriteH
 
 const SURROGATE = /[\ud800-\udfff]/;
 
+const runtime = "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
+
+/** Deno turns paths of bytes into text, both ways, and would reach or make another file. */
+function refuseBytes(path: string): never {
+  throw new FsynthError("unsupported", `${quoteName(path)}: Deno has no names that are not UTF-8; Node and Bun do`, { path });
+}
+
 function hostPath(path: string): string | Buffer {
-  return SURROGATE.test(path) ? Buffer.from(encodeName(path)) : path;
+  if (!SURROGATE.test(path)) return path;
+  return runtime === "deno" ? refuseBytes(path) : Buffer.from(encodeName(path));
 }
 
 /** Runs a call of the system; its failure becomes FsynthError `io` with the path. */
@@ -102,13 +110,16 @@ class NodeReadHandle implements ReadHandle {
 }
 
 /**
- * A time as Node takes it. It is cut to microseconds: a quarter of one more, and the cut gives the one that is meant,
- * whatever the nearest double was. As text, since Node takes a number below 0 for "now".
+ * A time as runtimes take it, a double, and as text since they take a number below 0 for "now". Node up to 22 cuts it to
+ * microseconds, towards 0; Node 24 and Bun take its nanoseconds. So it is the one next to the microsecond on the far side of 0.
  */
 function secondsOf({ sec, nsec }: FileTime): string {
   const micros = Math.floor(nsec / 1000);
-  if (micros === 0) return String(sec);
-  return String(sec < 0 ? sec + (micros - 0.25) / 1e6 : sec + (micros + 0.25) / 1e6);
+  const time = sec + micros / 1e6;
+  const beyond = (time - sec) * 1e6 - micros; // exact: few bits are left of both
+  if (beyond === 0 || beyond > 0 === sec >= 0) return String(time);
+  const step = 2 ** (Math.floor(Math.log2(Math.abs(time))) - 52);
+  return String(sec >= 0 ? time + step : time - step);
 }
 
 class NodeWriteHandle implements WriteHandle {
@@ -201,12 +212,18 @@ const files: Files = {
   readDirectory(path) {
     const names = call("list", path, () => fs.readdirSync(hostPath(path)));
     // U+FFFD may stand for bytes that are not UTF-8: then the bytes themselves are asked for.
-    if (!names.some((name) => name.includes("\ufffd"))) return names;
+    const doubtful = names.filter((name) => name.includes("\ufffd"));
+    if (doubtful.length === 0) return names;
+    if (runtime === "deno") {
+      for (const name of doubtful) if (!files.lstat(`${path}/${name}`)) refuseBytes(`${path}/${name}`);
+      return names;
+    }
     return call("list", path, () => fs.readdirSync(hostPath(path), { encoding: "buffer" })).map((name) => decodeName(name));
   },
   readLink(path) {
     const target = call("read the link", path, () => fs.readlinkSync(hostPath(path)));
     if (!target.includes("\ufffd")) return target;
+    if (runtime === "deno") refuseBytes(path);
     return decodeName(call("read the link", path, () => fs.readlinkSync(hostPath(path), { encoding: "buffer" })));
   },
   openRead: (path) =>
@@ -283,7 +300,7 @@ const files: Files = {
 };
 
 export const host: Host = {
-  name: "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node",
+  name: runtime,
   files,
   sha256(): Hasher {
     const hash = process.getBuiltinModule("node:crypto").createHash("sha256");
