@@ -115,9 +115,11 @@ function complaints(found) {
 function difference(expected, name) {
   const committed = join(folder, name);
   if (!existsSync(committed)) return `docs/api/${name} is missing\n`;
-  const done = spawnSync("diff", ["-u", "--label", `docs/api/${name}`, "--label", "dist", committed, expected]);
+  const done = spawnSync("diff", ["-u", "--label", `docs/api/${name}`, "--label", "dist", committed, expected], {
+    encoding: "utf8",
+  });
   if (done.status === 0) return "";
-  return done.status === 1 ? done.stdout.toString() : `docs/api/${name} differs from dist; diff: ${done.error ?? done.stderr}\n`;
+  return done.status === 1 ? done.stdout : `docs/api/${name} differs from dist; diff: ${done.error?.message ?? done.stderr}\n`;
 }
 
 const update = process.argv.includes("--update");

@@ -1,10 +1,8 @@
 // The other side of the port where there are no files: browsers and unknown runtimes. Hashing and (de)compression are
-// plain JavaScript; everything that needs files says that it cannot.
+// plain JavaScript, loaded when it is asked for; everything that needs files says that it cannot.
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { FsynthError } from "../error.ts";
-import { inflateMembers } from "./gunzip.ts";
-import { gzipMember } from "./gzip.ts";
 import type { Files, Host } from "./port.ts";
 
 function noFiles(): never {
@@ -27,8 +25,14 @@ export const host: Host = {
   run: (command) => {
     throw new FsynthError("unsupported", `this runtime cannot run ${command}`);
   },
-  gunzip: (source) => inflateMembers(source),
-  gzip: (source) => gzipMember(source),
+  async *gunzip(source) {
+    const { inflateMembers } = await import("./gunzip.ts");
+    yield* inflateMembers(source);
+  },
+  async *gzip(source) {
+    const { gzipMember } = await import("./gzip.ts");
+    yield* gzipMember(source);
+  },
   async *unzstd(source) {
     const { unzstdPlain } = await import("./zstd-decode.ts");
     yield* unzstdPlain(source);
