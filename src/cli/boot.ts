@@ -26,7 +26,8 @@ import { addSourceFlags, readSources } from "./source-options.ts";
 
 const HELP = `
 IMAGE is a disk (ext2, ext3, ext4, FFS; plain, .gz or .zst) or an initramfs (cpio). Of anything else that fsynth build takes, an
-image of -f FORMAT is made first, and goes with the machine. Without --writable, so does what the guest writes.
+image of -f FORMAT is planned, and served to the machine without being written anywhere. Without --writable, what the guest
+writes goes with it.
 
 Examples:
   fsynth boot root.ext4 --kernel vmlinuz --modules lib/modules --expect 'login:' --timeout 60
@@ -110,6 +111,8 @@ export async function bootCommand(args: readonly string[]): Promise<number> {
           timeout: flags.timeout,
           stall: flags.stall,
           grace: flags.grace,
+          // A disk that cannot be read is told of, whoever wants it quiet.
+          onNote: (line) => note(`fsynth: ${line}`),
           onConsole: flags.quiet || flags.json ? undefined : (bytes) => void process.stdout.write(bytes),
           input: keyboard?.input,
           signal: keyboard?.signal,

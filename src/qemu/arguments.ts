@@ -3,13 +3,26 @@
 import { type AcceleratorName, type ConsoleKind, HOST_KHZ, type Machine } from "./machine.ts";
 
 /** A disk of the machine. */
-export interface DiskSpec {
+export type DiskSpec = FileDiskSpec | ServedDiskSpec;
+
+/** A disk in a file. */
+export interface FileDiskSpec {
   /** Its name within QEMU, which the guest sees as its serial number. */
   readonly id: string;
   /** Of a raw image, as QEMU opens it. */
   readonly path: string;
   /** What the guest writes reaches the file; otherwise it goes with the machine. */
   readonly writable: boolean;
+}
+
+/** A disk that this process serves; what the guest writes goes with the machine. */
+export interface ServedDiskSpec {
+  /** Its name within QEMU, which the guest sees as its serial number. */
+  readonly id: string;
+  /** The descriptor that QEMU inherits: a connection to an NBD server. */
+  readonly connection: number;
+  /** Always false. */
+  readonly writable: false;
 }
 
 /** A port of this host that leads to one of the guest. */
@@ -124,11 +137,14 @@ export function qemuArguments(spec: MachineSpec, { qmpDescriptor }: Attachment =
   return args;
 }
 
-function diskArguments({ id, path, writable }: DiskSpec, bus: string): string[] {
+function diskArguments(disk: DiskSpec, bus: string): string[] {
+  const { id } = disk;
   // Named by its parts, a path is a path even when it starts like a protocol (`nbd:`).
-  const file = `file.driver=file,file.filename=${property(path)}`;
-  const drive = `if=none,id=${id},driver=raw,${file},${writable ? "cache=writeback" : "snapshot=on"}`;
-  return ["-drive", drive, "-device", `virtio-blk-${bus},drive=${id},serial=${id}`];
+  const held =
+    "path" in disk
+      ? `file.driver=file,file.filename=${property(disk.path)},${disk.writable ? "cache=writeback" : "snapshot=on"}`
+      : `file.driver=nbd,file.server.type=fd,file.server.str=${disk.connection},cache=writeback`;
+  return ["-drive", `if=none,id=${id},driver=raw,${held}`, "-device", `virtio-blk-${bus},drive=${id},serial=${id}`];
 }
 
 function forwardProperty({ protocol, address, hostPort, guestPort }: Forward): string {

@@ -1,5 +1,8 @@
 // One boot from its start to its end.
 
+import type { Duplex } from "node:stream";
+import type { Image } from "../index.ts";
+import { serveConnection } from "../serve/connection.ts";
 import type { Choice } from "./accelerator.ts";
 import { qemuArguments } from "./arguments.ts";
 import { Console } from "./console.ts";
@@ -113,7 +116,13 @@ class Run {
     this.#options = options;
     this.#console = new Console(options.expect);
     const args = qemuArguments(prepared.spec, { qmpDescriptor: QMP });
-    this.#vm = startLeashed(prepared.qemu, args, prepared.descriptors);
+    const { descriptors } = prepared;
+    this.#vm = startLeashed(
+      prepared.qemu,
+      args,
+      descriptors.map((one) => (typeof one === "number" ? one : "socket")),
+    );
+    this.#serve(descriptors.filter((one) => typeof one !== "number"));
     this.#mark("started");
     this.#qmp = new Qmp(this.#vm.socket, ({ event, data }) => {
       if (event === "SHUTDOWN") this.#shutdown = String(data.reason);
@@ -150,6 +159,18 @@ class Run {
       clearTimeout(this.#watchdog);
       signal?.removeEventListener("abort", abort);
     }
+  }
+
+  /** What the guest reads of its disks is made while it runs. */
+  #serve(images: readonly Image[]): void {
+    const told = new Set<string>();
+    images.forEach((image, i) => {
+      serveConnection(image, this.#vm.connections[i] as Duplex, ({ kind, message }) => {
+        if (kind !== "failed" || told.has(message)) return;
+        told.add(message);
+        this.#options.onNote?.(`the guest gets an I/O error: ${message}`);
+      });
+    });
   }
 
   #mark(what: keyof Marks): void {

@@ -4,10 +4,12 @@ export type { Choice } from "./accelerator.ts";
 export {
   type Attachment,
   type DiskSpec,
+  type FileDiskSpec,
   type Forward,
   type FwCfg,
   type MachineSpec,
   qemuArguments,
+  type ServedDiskSpec,
   type Share,
   shellCommand,
 } from "./arguments.ts";

@@ -8,7 +8,8 @@ import type { AcceleratorName, Arch, ConsoleKind, GuestOs, Machine } from "./mac
 export interface MachineOptions {
   /**
    * The root disk: the path of an ext2, ext3, ext4 or FFS image, plain or compressed by gzip or zstd, or a planned image; it
-   * is made in a temporary file then. A cpio archive is taken as the initrd.
+   * is served to the machine without being written anywhere, and what the guest writes stays in memory. A cpio archive is
+   * taken as the initrd.
    */
   readonly root?: string | Image | undefined;
   /** Default: the newest kernel of this host that can be read. */

@@ -31,8 +31,8 @@ export interface Prepared {
   readonly accelerator: Choice;
   /** The kernel that boots. */
   readonly kernel: Kernel;
-  /** What QEMU inherits, as its descriptors 4, 5, … */
-  readonly descriptors: readonly number[];
+  /** What QEMU inherits, as its descriptors 4, 5, …: files that are open, and images that are served to it over a connection. */
+  readonly descriptors: readonly (number | Image)[];
   /** Gives back descriptors and temporary files. */
   close(): void;
 }
@@ -102,16 +102,24 @@ export async function prepareBoot(
 
 /** The files that are made for one machine. */
 class Files {
-  readonly #open: NamelessFile[] = [];
+  readonly #open: (NamelessFile | Image)[] = [];
   constructor(readonly keeping: Keeping) {}
 
-  get descriptors(): number[] {
-    return this.#open.map(({ descriptor }) => descriptor);
+  get descriptors(): (number | Image)[] {
+    return this.#open.map((one) => ("descriptor" in one ? one.descriptor : one));
   }
 
   add(file: NamelessFile): string {
-    this.#open.push(file);
-    return `/dev/fd/${FIRST_DESCRIPTOR + this.#open.length - 1}`;
+    return `/dev/fd/${this.#push(file)}`;
+  }
+
+  /** An image as a disk that need not be written; where nothing is inherited, as a file. */
+  async disk(image: Image): Promise<RootDisk> {
+    return this.keeping === "descriptors" ? { connection: this.#push(image) } : { path: await this.keep(image, "root") };
+  }
+
+  #push(one: NamelessFile | Image): number {
+    return FIRST_DESCRIPTOR + this.#open.push(one) - 1;
   }
 
   async path(source: string | Image, what: string): Promise<string> {
@@ -127,7 +135,7 @@ class Files {
   }
 
   close(): void {
-    for (const file of this.#open) file.close();
+    for (const one of this.#open) if ("descriptor" in one) one.close();
   }
 }
 
@@ -189,8 +197,10 @@ function hostKhz(): number {
   return Math.round((mhz > 0 ? mhz : 1000) * 1000);
 }
 
+type RootDisk = { readonly path: string } | { readonly connection: number };
+
 interface PreparedRoot {
-  readonly disk?: string;
+  readonly disk?: RootDisk;
   readonly filesystem?: RootFilesystem;
   /** The root was a cpio archive. */
   readonly archive?: string | Image;
@@ -203,21 +213,22 @@ async function preparedRoot(root: string | Image | undefined, files: Files): Pro
     if (found === "cpio") return { archive: root };
     if (found === undefined)
       throw new BootError("no-root", "the image is neither ext, FFS nor cpio, and nothing else can be booted");
-    return { disk: await files.keep(root, "root"), filesystem: found };
+    return { disk: await files.disk(root), filesystem: found };
   }
   const opened = await openRoot(root);
   if (opened.found === "cpio") return { archive: root };
-  if (opened.unpacked === undefined) return { disk: root, filesystem: opened.found };
+  if (opened.unpacked === undefined) return { disk: { path: root }, filesystem: opened.found };
   if (files.keeping === "cache") {
     throw new FsynthError("usage", `${quoteName(root)} is compressed, and a command to be pasted needs it plain`, {
       option: "dry-run",
     });
   }
-  return { disk: files.add(await namelessStream(opened.unpacked)), filesystem: opened.found };
+  return { disk: { path: files.add(await namelessStream(opened.unpacked)) }, filesystem: opened.found };
 }
 
-function diskSpecs(root: string | undefined, { disks = [], writable = false }: MachineOptions): DiskSpec[] {
-  const specs: DiskSpec[] = root === undefined ? [] : [{ id: ROOT_DISK, path: root, writable }];
+function diskSpecs(root: RootDisk | undefined, { disks = [], writable = false }: MachineOptions): DiskSpec[] {
+  const specs: DiskSpec[] = [];
+  if (root) specs.push("path" in root ? { id: ROOT_DISK, ...root, writable } : { id: ROOT_DISK, ...root, writable: false });
   disks.forEach((path, i) => {
     if (host.files.stat(path) === undefined) throw new FsynthError("io", `disk ${quoteName(path)}: nothing is there`, { path });
     specs.push({ id: `disk${i + 1}`, path, writable });

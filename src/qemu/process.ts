@@ -13,6 +13,8 @@ export interface Leashed {
   readonly errors: Readable;
   /** Our end of the socket that the program has as descriptor 3. */
   readonly socket: Duplex;
+  /** Our ends of the further sockets, in order. */
+  readonly connections: readonly Duplex[];
   /** How it ended; rejects when it could not be started. */
   readonly ended: Promise<{ readonly status: number | null; readonly signal: NodeJS.Signals | null }>;
   kill(): void;
@@ -29,11 +31,11 @@ export function bestLeash(): Leash {
   return process.platform === "linux" && findProgram("setpriv") !== undefined ? "setpriv" : "shell";
 }
 
-/** Starts `program`, which inherits `descriptors` as 4, 5, …. */
+/** Starts `program`, which inherits `descriptors` as 4, 5, …; "socket" makes one, whose other end is ours. */
 export function startLeashed(
   program: string,
   args: readonly string[],
-  descriptors: readonly number[] = [],
+  descriptors: readonly (number | "socket")[] = [],
   leash: Leash = bestLeash(),
 ): Leashed {
   const [file, ...rest] =
@@ -41,7 +43,8 @@ export function startLeashed(
       ? [findProgram("setpriv") ?? "setpriv", "--pdeathsig", "KILL", "--", program, ...args]
       : [program, ...args];
   const child = spawn(file as string, rest, {
-    stdio: ["pipe", "pipe", "pipe", "pipe", ...descriptors],
+    // Node's pipes are pairs of sockets.
+    stdio: ["pipe", "pipe", "pipe", "pipe", ...descriptors.map((one) => (one === "socket" ? "pipe" : one))],
     env: { ...process.env, LC_ALL: "C" },
   });
   const forget = atEnd(() => child.kill("SIGKILL"));
@@ -63,9 +66,10 @@ export function startLeashed(
     child.on("exit", done);
   });
   ended.catch(() => {}); // whoever awaits it learns; until then nobody need
-  const [input, output, errors, socket] = child.stdio as unknown as [Writable, Readable, Readable, Duplex]; // as asked for above
-  for (const stream of [input, output, errors, socket]) stream.on("error", () => {});
-  return { pid: child.pid ?? 0, input, output, errors, socket, ended, kill: () => void child.kill("SIGKILL") };
+  const [input, output, errors, socket, ...more] = child.stdio as unknown as [Writable, Readable, Readable, Duplex, ...unknown[]]; // as asked for above
+  const connections = more.filter((_, i) => descriptors[i] === "socket") as Duplex[]; // as asked for above
+  for (const stream of [input, output, errors, socket, ...connections]) stream.on("error", () => {});
+  return { pid: child.pid ?? 0, input, output, errors, socket, connections, ended, kill: () => void child.kill("SIGKILL") };
 }
 
 /** A shell in a session of its own, to which signals of our terminal do not go: it reads until our end of its pipe closes. */

@@ -1,6 +1,7 @@
 // One export for any number of NBD clients.
 
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Disk, WritableDisk } from "./disk.ts";
 import { type Export, shakeHands, Violation } from "./handshake.ts";
 import { answerRequests } from "./requests.ts";
@@ -45,7 +46,7 @@ export class NbdClients {
 
   constructor(serving: ServingClients) {
     this.#serving = serving;
-    this.server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
+    this.server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.accept(socket));
   }
 
   /** How many are connected. */
@@ -68,7 +69,8 @@ export class NbdClients {
     await Promise.all(all.map(({ done }) => done));
   }
 
-  #accept(socket: Socket): void {
+  /** Serves who is at the other end of a connection. */
+  accept(socket: Duplex): void {
     const client = ++this.#count;
     const { maxClients } = this.#serving;
     if (this.#ending || this.#open.size >= maxClients) {

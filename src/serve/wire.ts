@@ -1,7 +1,7 @@
 // The two directions of a connection. Nothing is read ahead of what is worked on but a little, and nothing is worked on while
 // the peer does not take its answers: a client can hold up only itself.
 
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 /** How much is kept that nobody asked for yet, bytes. */
 const AHEAD = 128 * 1024;
@@ -11,13 +11,13 @@ export class Gone extends Error {}
 
 /** A connection as bytes that are asked for and bytes that are sent. */
 export class Wire {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   #chunks: Uint8Array[] = [];
   #held = 0;
   #ended = false;
   #wake: (() => void) | undefined;
 
-  constructor(socket: Socket) {
+  constructor(socket: Duplex) {
     this.#socket = socket;
     const end = (): void => {
       this.#ended = true;

@@ -1,0 +1,26 @@
+// One client at the other end of a connection that is there already, such as a machine that this process starts.
+
+import type { Duplex } from "node:stream";
+import type { Image } from "../image/image.ts";
+import { PlanDisk } from "./disk.ts";
+import { NbdClients, type ServeEvent } from "./nbd.ts";
+import { Overlay } from "./overlay.ts";
+
+/** What a handshake may take, seconds: a machine that starts may be slow. */
+const HANDSHAKE = 600;
+
+/**
+ * Serves an image by NBD to whoever is at the other end of `connection`, until that closes. What the client writes stays in
+ * memory, and is gone then; it has room for all that the image holds.
+ */
+export function serveConnection(image: Image, connection: Duplex, onEvent: (event: ServeEvent) => void): void {
+  const disk = new Overlay(new PlanDisk(image.plan), 2 * image.size);
+  const clients = new NbdClients({
+    exported: { name: "", size: image.size, writable: true, shared: false },
+    diskFor: () => ({ disk, writable: disk }),
+    maxClients: 1,
+    handshakeTimeout: HANDSHAKE,
+    onEvent,
+  });
+  clients.accept(connection);
+}
