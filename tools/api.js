@@ -37,6 +37,9 @@ function foldersOf(path) {
   return inside.filter((each) => each.isDirectory()).map((each) => each.name);
 }
 
+/** Entries that take the types of Node. */
+const onNode = [`${manifest.name}/serve`];
+
 const quiet = { logLevel: "none", addToApiReportFile: false };
 const told = { logLevel: "warning", addToApiReportFile: false };
 
@@ -47,9 +50,10 @@ function extract({ entry, declarations }, reports) {
     target: "ES2023",
     module: "nodenext",
     moduleResolution: "nodenext",
-    // As dist is compiled; the declarations use nothing of Node, and that it stays so is part of what is compared.
     lib: ["ES2023", "WebWorker"],
-    types: [],
+    // The core has nothing of Node in its declarations, and this keeps it so.
+    types: onNode.includes(entry) ? ["node"] : [],
+    typeRoots: [join(top, "node_modules/@types")],
     strict: true,
     exactOptionalPropertyTypes: true,
   };
