@@ -140,6 +140,27 @@ describe("inspect", () => {
     expect(told.space.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(told.size);
     expect(told.size).toBe(fs.statSync(image).size);
   });
+
+  test("--records names every field, of images and of archives", () => {
+    const text = shown("inspect", "--records", image);
+    expect(text).toMatch(/^1024 superblock \(ext4_super_block\):\n {4}s_inodes_count=/);
+    expect(text).toMatch(/^\d+ inode \d+ \/large \(ext4_inode\):$/m);
+    expect(text).toMatch(/^ {4}\d+ "motd" \(ext4_dir_entry_2\): inode=\d+ rec_len=\d+ name_len=4 file_type=1$/m);
+    const compressed = fsynth(["inspect", "--records", "-"], { input: fs.readFileSync(`${image}.gz`) });
+    expect(compressed).toEqual({ status: 0, stdout: text, stderr: "" });
+    const archive = join(dir, "records.cpio");
+    fsynth(["build", "-q", "-f", "cpio", "--allow-loss", "-o", archive, image]);
+    expect(shown("inspect", "--records", archive)).toMatch(/^\d+ hard \(cpio_newc_header\): .* c_filesize=6 /m);
+    fs.truncateSync(archive, 1000);
+    expect(fsynth(["inspect", "--records", archive])).toMatchObject({ status: 3, stdout: "" });
+    expect(fsynth(["inspect", "--records", join(dir, "..")]).status).not.toBe(70);
+    expect(fsynth(["inspect", "--records", "--json", image])).toMatchObject({ status: 2 });
+    fs.writeFileSync(join(dir, "text"), "no image");
+    expect(fsynth(["inspect", "--records", join(dir, "text")])).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining("can be shown record by record") as string,
+    });
+  });
 });
 
 describe("build --options-from", () => {

@@ -5,12 +5,13 @@ import { escapeName } from "../bytes/names.ts";
 import type { Inspection, Volume } from "../image/volume.ts";
 import { resolveOutput } from "../sinks/output.ts";
 import { makeTemporary } from "../sinks/temporary.ts";
+import { recordLines } from "../sources/records.ts";
 import { newCommand, parse } from "./command.ts";
 import { usage } from "./failure.ts";
 import { hostPath } from "./path.ts";
 import { print } from "./print.ts";
 import { amount } from "./progress.ts";
-import { openArgument } from "./volume.ts";
+import { imageArgument, openArgument } from "./volume.ts";
 
 const HELP = `
 IMAGE is any image that fsynth opens; - is standard input. Changes nothing.
@@ -18,9 +19,14 @@ IMAGE is any image that fsynth opens; - is standard input. Changes nothing.
 --html writes one page that needs nothing else: the map of all blocks, whose they are, groups, files in pieces. An older FILE is
 replaced; - is standard output.
 
+--records prints every record as it stands in the image, its fields by their names in the specification: superblocks, descriptors, maps,
+inodes, extents and pointers, directory entries, extended attributes, the journal's superblock; headers of archives. Each line starts
+with the record's place in bytes. Fields that are zero are named with the first record of their kind alone.
+
 Examples:
   fsynth inspect root.ext4
   fsynth inspect --html root.html root.ext4
+  fsynth inspect --records root.ext4 | less
   fsynth inspect --json root.ext4 | jq .space`;
 
 /** Groups that are shown; --json has all. */
@@ -28,19 +34,40 @@ const GROUPS_SHOWN = 64;
 
 /** Runs `fsynth inspect`; gives the exit status. */
 export async function inspectCommand(args: readonly string[]): Promise<number> {
-  const command = newCommand("inspect", "[--json|--html FILE] IMAGE", "Tells what an image is and what takes its space.")
+  const command = newCommand(
+    "inspect",
+    "[--json|--html FILE|--records] IMAGE",
+    "Tells what an image is and what takes its space.",
+  )
     .option("--json", "As one JSON object.")
     .option("--html <FILE>", "As a page that draws the map of the blocks.")
+    .option("--records", "Every record with its fields by name.")
     .addHelpText("after", HELP);
   if (!(await parse(command, args))) return 0;
   const [image, ...more] = command.args;
   if (more.length > 0) throw usage(`fsynth inspect takes one IMAGE, found "${more[0]}" as well`);
-  const { json, html } = command.opts<{ json?: true; html?: string }>();
+  const { json, html, records } = command.opts<{ json?: true; html?: string; records?: true }>();
   if (json && html !== undefined) throw usage("--json and --html exclude each other");
+  if (records && (json || html !== undefined)) throw usage(`--records and --${json ? "json" : "html"} exclude each other`);
+  if (records) return await printRecords(image);
   const volume = await openArgument(image);
   if (html !== undefined) return await writePage(html, image ?? "", volume);
   const inspection = volume.inspect();
   return await print(json ? `${JSON.stringify(inspection, undefined, 2)}\n` : asText(inspection));
+}
+
+/** Characters that are printed at once. */
+const PIECE = 1 << 16;
+
+async function printRecords(image: string | undefined): Promise<number> {
+  let text = "";
+  for await (const line of recordLines(imageArgument(image))) {
+    text += `${line}\n`;
+    if (text.length < PIECE) continue;
+    await print(text);
+    text = "";
+  }
+  return await print(text);
 }
 
 async function writePage(file: string, image: string, volume: Volume): Promise<number> {

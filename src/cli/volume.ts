@@ -9,9 +9,14 @@ import { hostPath } from "./path.ts";
 
 /** Opens IMAGE; `-` is standard input. */
 export async function openArgument(image: string | undefined): Promise<Volume> {
+  return await openImage(imageArgument(image));
+}
+
+/** Where the bytes of IMAGE come from. */
+export function imageArgument(image: string | undefined): string | NodeJS.ReadStream {
   if (image === undefined) throw usage("no IMAGE given: a file, a block device, or - for standard input");
   if (image === "-" && process.stdin.isTTY) throw usage("standard input (-) is a terminal, expected an image");
-  return await openImage(image === "-" ? process.stdin : hostPath(image));
+  return image === "-" ? process.stdin : hostPath(image);
 }
 
 /** The node at PATH, in which `\xNN` stands for a byte. Throws `source` when nothing is there. */

@@ -7,12 +7,15 @@ import type { ImageBytes } from "../image/volume.ts";
 import type { OpenedBytes } from "./image-bytes.ts";
 import { HEAD, otherName } from "./recognise.ts";
 
+/** The parts of a format that use an image, and in words what they do with it. */
+const DONE = { open: "opened", check: "checked", records: "shown record by record" } as const;
+
 /**
  * What the format of an image makes of it: `use` names the part of the format that is called. The bytes are closed when it throws.
  *
  * Throws `unsupported` for what is no image that can be used so; errors start with `label`.
  */
-export function useFormat<K extends "open" | "check">(
+export function useFormat<K extends keyof typeof DONE>(
   opened: OpenedBytes,
   label: string,
   use: K,
@@ -20,13 +23,13 @@ export function useFormat<K extends "open" | "check">(
   const { image } = opened;
   try {
     const part = formats.find((format) => format[use] && format.recognises?.(image))?.[use];
-    if (part) return (part as (image: ImageBytes) => ReturnType<NonNullable<Format[K]>>)(image); // both parts take an image
+    if (part) return (part as (image: ImageBytes) => ReturnType<NonNullable<Format[K]>>)(image); // all parts take an image
     const head = new Uint8Array(Math.min(image.size, HEAD.all));
     image.readAt(0, head);
     const readable = formats.filter((format) => format[use]).flatMap(({ profiles }) => profiles.map(({ name }) => name));
     throw new FsynthError(
       "unsupported",
-      `${label}: ${image.size === 0 ? "it is empty" : `found ${otherName(head) ?? "something else"}`}; images of ${readable.join(", ")} can be ${use === "open" ? "opened" : "checked"}`,
+      `${label}: ${image.size === 0 ? "it is empty" : `found ${otherName(head) ?? "something else"}`}; images of ${readable.join(", ")} can be ${DONE[use]}`,
     );
   } catch (error) {
     opened.close();
