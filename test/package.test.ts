@@ -65,7 +65,7 @@ describe("the dependencies", () => {
     expect(locked.filter(([, entry]) => entry.hasInstallScript).map(([path]) => path)).toEqual([]);
   });
 
-  test.each(["package-lock.json", "tools/package-lock.json"])(
+  test.each(["package-lock.json", "tools/package-lock.json", "tools/runtimes/package-lock.json"])(
     "%s names no host, and pins every package by its digest",
     (path) => {
       const entries = Object.entries((JSON.parse(text(path)) as Lock).packages).filter(([name]) => name !== "");

@@ -301,6 +301,7 @@ const files: Files = {
 
 export const host: Host = {
   name: runtime,
+  exactTimes: runtime !== "deno",
   files,
   sha256(): Hasher {
     const hash = process.getBuiltinModule("node:crypto").createHash("sha256");

@@ -15,6 +15,7 @@ function noZstd(): never {
 
 export const host: Host = {
   name: "none",
+  exactTimes: false,
   get files(): Files {
     return noFiles();
   },

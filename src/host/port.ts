@@ -136,6 +136,8 @@ export interface CommandResult {
 export interface Host {
   /** `node`, `bun`, `deno` or `none`. */
   readonly name: string;
+  /** Whether the times of files come with their nanoseconds; else only with milliseconds. */
+  readonly exactTimes: boolean;
   /** Files of the machine; throws `unsupported` where there are none. */
   readonly files: Files;
   sha256(): Hasher;

@@ -91,6 +91,12 @@ export function addDirectory(tree: Tree, path: string, options: DirectoryOptions
       message: `the xattrs of ${quoteName(path)} were not read, if it has any; --xattrs getfattr reads them, --xattrs none says that none are wanted`,
     });
   }
+  if (!host.exactTimes) {
+    options.onWarning?.({
+      code: "times-cut",
+      message: `the times in ${quoteName(path)} were read to the millisecond, which is what ${host.name} tells; Node and Bun tell nanoseconds, and give other images`,
+    });
+  }
   if (making.sparse) {
     const { first, count } = making.sparse;
     const more = count > 1 ? ` (and ${count - 1} more)` : "";

@@ -3,12 +3,26 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { buildExt4, buildTar, extractTree, fromDirectory, fromTar, type Image, openImage, treeDigest } from "../../src/index.ts";
+import {
+  buildExt4,
+  buildTar,
+  extractTree,
+  FsynthError,
+  fromDirectory,
+  fromTar,
+  type Image,
+  openImage,
+  treeDigest,
+} from "../../src/index.ts";
 import { type Outcome, outcome } from "./suite.ts";
 
 /** What {@link runFiles} finds: a directory, and an archive in three forms. */
 export interface Prepared {
   readonly directory: string;
+  /** A directory with times to the nanosecond; all others have them to the millisecond. */
+  readonly exact: string;
+  /** A directory with a name that is not UTF-8 and a time before 1970. */
+  readonly odd: string;
   readonly tar: string;
   readonly gzip: string;
   readonly zstd: string;
@@ -21,7 +35,10 @@ export async function runFiles(prepared: Prepared, scratch: string): Promise<Out
   return outcomes;
 }
 
-function fileCases({ directory, tar, gzip, zstd }: Prepared, scratch: string): Readonly<Record<string, () => Promise<string>>> {
+function fileCases(
+  { directory, exact, odd, tar, gzip, zstd }: Prepared,
+  scratch: string,
+): Readonly<Record<string, () => Promise<string>>> {
   const written = async (image: Image, name: string): Promise<string> => {
     const path = join(scratch, name);
     await image.writeTo(path);
@@ -31,6 +48,21 @@ function fileCases({ directory, tar, gzip, zstd }: Prepared, scratch: string): R
   return {
     directory: () => written(buildExt4(fromDirectory(directory), { size: "64M" }), "directory.ext4"),
     "directory to tar": () => written(buildTar(fromDirectory(directory)), "directory.tar"),
+    // Deno tells milliseconds, so that it makes another image, and says so.
+    "times of a directory": async () => {
+      const warnings: string[] = [];
+      const digest = await treeDigest(fromDirectory(exact, { xattrs: "none", onWarning: ({ code }) => warnings.push(code) }));
+      return warnings.length > 0 ? warnings.join(" ") : digest;
+    },
+    // Deno has no such names.
+    "name of bytes": async () => {
+      try {
+        return await written(buildExt4(fromDirectory(odd)), "odd.ext4");
+      } catch (error) {
+        if (error instanceof FsynthError && error.code === "unsupported") return error.code;
+        throw error;
+      }
+    },
     tar: source(tar),
     ".tar.gz": source(gzip),
     ".tar.zst": source(zstd),

@@ -30,7 +30,19 @@ export async function prepare(top: string, folder: string): Promise<{ readonly s
   const pack = (program: string, args: readonly string[]): Buffer =>
     execFileSync(program, [...args, "-c", tar], { maxBuffer: 64 << 20 });
   const forms = { tar: readFileSync(tar), gzip: pack("gzip", ["-n"]), zstd: pack("zstd", ["-q"]) };
-  const prepared = { directory, tar, gzip: `${tar}.gzip`, zstd: `${tar}.zstd` };
+  const exact = join(folder, "exact");
+  mkdirSync(exact);
+  writeFileSync(join(exact, "file"), "");
+  // Microseconds are as near as Node sets them.
+  for (const path of [join(exact, "file"), exact]) lutimesSync(path, 1_234_567_890.123457, 1_234_567_890.123457);
+  const odd = join(folder, "odd");
+  mkdirSync(odd);
+  writeFileSync(Buffer.concat([Buffer.from(`${odd}/`), Buffer.from([0x61, 0xff, 0xfe])]), "a name of bytes\n");
+  for (const name of readdirSync(odd, { encoding: "buffer" })) {
+    lutimesSync(Buffer.concat([Buffer.from(`${odd}/`), name]), "-86400.5", "-86400.5");
+  }
+  lutimesSync(odd, 0, 0);
+  const prepared = { directory, exact, odd, tar, gzip: `${tar}.gzip`, zstd: `${tar}.zstd` };
   writeFileSync(prepared.gzip, forms.gzip);
   writeFileSync(prepared.zstd, forms.zstd);
   return {
@@ -56,7 +68,7 @@ function suiteGolden({ name, folder }: { readonly name: string; readonly folder:
   };
 }
 
-/** A tree with what runtimes treat differently: names that are not UTF-8, nanoseconds, times before 1970, links, much data. */
+/** A tree with what runtimes treat differently: names beyond ASCII, parts of seconds, links, much data. */
 function makeDirectory(directory: string): void {
   const path = (name: string): string => join(directory, name);
   for (const name of ["etc", "bin", "data", "empty"]) mkdirSync(path(name), { recursive: true, mode: 0o755 });
@@ -70,7 +82,6 @@ function makeDirectory(directory: string): void {
   }
   writeFileSync(path("data/noise"), noise);
   writeFileSync(path("data/zeros"), new Uint8Array(1 << 20));
-  writeFileSync(Buffer.concat([Buffer.from(`${path("data")}/`), Buffer.from([0x61, 0xff, 0xfe])]), "a name of bytes\n");
   for (let i = 0; i < 300; i++) writeFileSync(path(`bin/tool-${i}`), `${i}\n`.repeat(i), { mode: 0o755 });
   linkSync(path("etc/poem"), path("etc/poem-too"));
   symlinkSync("../etc/poem", path("bin/poem"));
@@ -80,6 +91,5 @@ function makeDirectory(directory: string): void {
       lutimesSync(Buffer.concat([Buffer.from(`${path(folder)}/`), name]), 1_000_000_000.25, 1_000_000_000.25);
     }
   }
-  lutimesSync(path("etc/none"), "-86400.5", "-86400.5");
   lutimesSync(directory, 1_000_000_000, 1_000_000_000);
 }
