@@ -90,7 +90,7 @@ export class SameSource {
   }
 
   /** Builds `profile` on `runs` hosts; throws with the host that gives other bytes. */
-  async checkHosts(profile: Profile, runs: number, seed: number): Promise<void> {
+  async checkHosts(profile: Profile, runs: number, seed: number, parameters: { endOnFailure?: true } = {}): Promise<void> {
     const compress = fc.constantFrom("none" as const, "gzip" as const, "zstd" as const);
     await fc.assert(
       fc.asyncProperty(
@@ -105,7 +105,7 @@ export class SameSource {
           if (found !== wanted) throw new Error(`${profile.profile} is ${found}, expected ${wanted}`);
         },
       ),
-      { numRuns: runs, seed },
+      { numRuns: runs, seed, ...parameters },
     );
   }
 
