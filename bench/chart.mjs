@@ -3,14 +3,14 @@
 const COLOURS = ["#0b62a8", "#c2410c", "#15803d", "#7c3aed"];
 const WIDTH = 420;
 const HEIGHT = 300;
-const MARGIN = { left: 70, right: 16, top: 34, bottom: 46 };
+const MARGIN = { left: 70, right: 30, top: 34, bottom: 46 };
 
 /**
- * Panels side by side, two in a row, under one legend. A panel is `{ title, x, y, series, linear }`: `x` and `y` are axes
+ * Panels side by side, two in a row, under one legend; `title` is for who cannot see them. A panel is `{ title, x, y, series, linear }`: `x` and `y` are axes
  * `{ label, show(value) }`, a series is `{ name, points: [x, y][] }` in the same order in every panel, and `linear` a point
  * through which the dashed line of slope one goes.
  */
-export function svg(panels) {
+export function svg(title, panels) {
   const rows = Math.ceil(panels.length / 2);
   const width = 2 * WIDTH;
   const height = rows * HEIGHT + 30;
@@ -20,7 +20,8 @@ export function svg(panels) {
     return `<g transform="${place}">\n${drawPanel(panel)}</g>\n`;
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">\n`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" role="img">\n`,
+    `<title>${escaped(title)}</title>\n`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>\n`,
     legend([...names, "linear"]),
     ...drawn,

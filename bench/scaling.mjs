@@ -91,7 +91,7 @@ function draw({ points }) {
   const bytesAxis = { label: "bytes of content in 64 files", show: bytes };
   const time = { show: seconds };
   const memory = { show: bytes };
-  const drawn = svg([
+  const drawn = svg("Time and peak memory against entries and bytes", [
     panel("Time: entries of 64 bytes", "entries", entriesAxis, time, (point) => point.seconds),
     panel("Time: bytes", "bytes", bytesAxis, time, (point) => point.seconds),
     panel("Peak memory: entries of 64 bytes", "entries", entriesAxis, memory, (point) => point.peak),

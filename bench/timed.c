@@ -6,7 +6,9 @@
  * A process as small as this one must do the forking: before it executes anything a child counts its parent's memory as its
  * own peak.
  */
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,6 +34,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* who kills this process for being late means the command */
 		execvp(argv[2], argv + 2);
 		perror(argv[2]);
 		_exit(127);
