@@ -50,7 +50,8 @@ function* indexNode(piece: DirectoryPiece, entries: number, checksums: boolean):
   }
   yield recordAt(DxCountLimit, view, entries, place(entries, "index"));
   const { count, limit } = DxCountLimit.f;
-  const used = count.get(view, entries);
+  // Without checksums nobody has looked at the count yet.
+  const used = Math.min(count.get(view, entries), Math.floor((bytes.length - entries) / DxEntry.size));
   for (let i = 0; i < used; i++) {
     const at = entries + i * DxEntry.size;
     const record = recordAt(DxEntry, view, at, place(at, `entry ${i}`));

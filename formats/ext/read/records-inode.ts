@@ -61,6 +61,11 @@ export class InodeRecords {
         i_block: () => undefined, // it is told by what it holds
       },
     });
+    if (inode.links === 0 && number >= this.nodes.opened.superblock.firstInode) {
+      // Deleted: what it led to may be somebody else's by now.
+      yield { offset: offset + I_BLOCK, what: "i_block of a deleted inode", depth: 1, fields: { bytes: blockArea(inode) } };
+      return;
+    }
     yield* this.#map(inode);
     yield* this.#xattrs(inode);
     if (inode.kind === "directory") yield* directoryRecords(this.nodes.opened, inode, this.named);
@@ -87,9 +92,11 @@ export class InodeRecords {
   }
 
   *#extents(inode: InodeRecord): Generator<ImageRecord> {
-    yield* extentNode(blockArea(inode), inode.offset + I_BLOCK, "i_block", false);
     const { disk, superblock: sb } = this.nodes.opened;
-    for (const block of readMapping(disk, inode, refuse).tree) {
+    // Refuses what is no tree, so that its nodes can be shown.
+    const { tree } = readMapping(disk, inode, refuse);
+    yield* extentNode(blockArea(inode), inode.offset + I_BLOCK, "i_block", false);
+    for (const block of tree) {
       yield* extentNode(disk.block(block), block * sb.blockSize, `extent block ${block}`, sb.checksums);
     }
   }

@@ -114,8 +114,8 @@ function* directory({ disk }: Nodes, inode: InodeRecord): Generator<ImageRecord>
 function* attributes({ disk }: Nodes, inode: InodeRecord): Generator<ImageRecord> {
   if (inode.extSize === 0) return;
   const { blockSize, fragmentSize, records } = disk.superblock;
-  const area = new Uint8Array(inode.extSize);
   const runs = attributeRuns(disk, inode, refuse);
+  const area = new Uint8Array(inode.extSize);
   for (const { block, physical, count } of runs) {
     area.set(disk.frags(physical, count).subarray(0, Math.max(0, area.length - block * blockSize)), block * blockSize);
   }

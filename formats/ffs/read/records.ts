@@ -67,10 +67,19 @@ function* groupRecords(nodes: Nodes, group: number, primary: ImageRecord): Gener
   if (sb.clusterSums > 0) {
     // Counts are of runs of one block and more: place 0 is no count, and may lie within the map before.
     const first = get("cg_clustersumoff") + 4;
+    const clusters = header.subarray(Math.max(0, get("cg_clusteroff")));
+    const blocks = Math.floor((to - from) / sb.frag);
+    if (first < 0 || first + 4 * sb.clusterSums > header.length || clusters.length * 8 < blocks) {
+      refuse({
+        code: "group-header",
+        place: `group ${group}`,
+        found: `counts and map of clusters at ${first} and ${get("cg_clusteroff")}`,
+        expected: `places within its ${header.length} bytes`,
+        where: { record: "cg.cg_clusteroff", index: group, offset: offset + Cylinder.f.cg_clusteroff.offset },
+      });
+    }
     const counts = Array.from({ length: sb.clusterSums }, (_, i) => sb.records.word.get(view, first + 4 * i));
     yield map(first, "runs of free blocks by length", { counts });
-    const clusters = header.subarray(get("cg_clusteroff"));
-    const blocks = Math.floor((to - from) / sb.frag);
     yield map(get("cg_clusteroff"), "cluster map", { "free blocks of the group": bitRanges(clusters, blocks) });
   }
   const table = (start + sb.iblkno) * sb.fragmentSize;
