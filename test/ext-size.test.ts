@@ -176,3 +176,11 @@ test("a journal grows with the file system where there is room", () => {
   expect(refusal(() => buildExt("ext4", tree, { journalSize: 2 ** 20 })).message).toMatch(/256 blocks.*1024 to/);
   expect(refusal(() => buildExt("ext2", tree, { journalSize: 2 ** 23 })).message).toMatch(/without a journal/);
 });
+
+test("many inodes asked for do not turn a file system to meta_bg: only layouts far smaller than it would have tiny groups", () => {
+  const tree = filled(100 * 12_289, 100);
+  for (let inodes = 25_600; inodes <= 26_600; inodes += 40) {
+    const { summary } = buildExt("ext2", tree, { blockSize: 1024, size: "103M", inodes }).plan;
+    expect([inodes, summary.features]).toEqual([inodes, expect.arrayContaining(["resize_inode"])]);
+  }
+});

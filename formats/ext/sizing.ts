@@ -170,8 +170,8 @@ class Sizing {
     const shape = shapeFor(frame, blocks, this.#inodes(blocks));
     if (!shape) return undefined;
     if (frame.features.has("resize_inode") && (needsMetaGroups(shape) || blocks >= 2 ** 32)) {
-      // Groups as small as this because the inodes want many of them, and no room for their tables: larger sizes have larger groups.
-      if (shape.groups * (2 + shape.tableBlocks) > blocks) return undefined;
+      // Groups made as small as this because the inodes want many of them: larger sizes have larger groups.
+      if (shape.blocksPerGroup < frame.maxBlocksPerGroup) return undefined;
       throw new NeedsMetaGroups();
     }
     this.#checkShape(shape);
