@@ -2,7 +2,6 @@
 // Specification: Linux Documentation/filesystems/ext4/inodes.rst.
 
 import { crc32c } from "../../src/bytes/crc.ts";
-import { viewOf } from "../../src/bytes/struct.ts";
 import type { Time } from "../../src/tree/node.ts";
 import type { SnapshotNode } from "../../src/tree/snapshot.ts";
 import { deviceWords } from "./devices.ts";
@@ -47,10 +46,17 @@ interface Common {
   readonly btime: Time;
 }
 
+/** Where inodes are written: bytes, a view of the same, and where in them the inode at hand starts. One for a whole table. */
+export interface InodeSlot {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  at: number;
+}
+
 /**
- * Writes inode `number` into its bytes, which are zeros. `inline` is the data of a file that lies in its inode.
+ * Writes inode `number` into its slot, which holds zeros. `inline` is the data of a file that lies in its inode.
  */
-export function writeInode(fs: FileSystem, number: number, inline: Uint8Array | undefined, target: Uint8Array): void {
+export function writeInode(fs: FileSystem, number: number, inline: Uint8Array | undefined, target: InodeSlot): void {
   const { inodes, snapshot } = fs;
   const node = inodes.nodeAt[number] ?? -1;
   if (node >= 0) writeNode(fs, node, inline, target);
@@ -78,7 +84,7 @@ function ownNode(fs: FileSystem): Omit<Common, "mode" | "size" | "links" | "bloc
   return { uid: 0, gid: 0, atime: time, mtime: time, ctime: time, btime: time };
 }
 
-function writeNode(fs: FileSystem, index: number, inline: Uint8Array | undefined, target: Uint8Array): void {
+function writeNode(fs: FileSystem, index: number, inline: Uint8Array | undefined, target: InodeSlot): void {
   const node = fs.snapshot.nodes[index] as SnapshotNode; // nodeAt leads to nodes only
   const { blockSize } = fs.geometry.frame;
   const xattrs = fs.xattrs.byNode.get(index);
@@ -108,32 +114,33 @@ function writeNode(fs: FileSystem, index: number, inline: Uint8Array | undefined
   const blocks = fs.placement.blocksOf(index) + (xattrs && xattrs.block >= 0 ? 1 : 0) + (xattrs?.largeBlocks ?? 0);
   const { mode, uid, gid, atime, mtime, ctime, btime } = node;
   writeCommon(fs, { mode: FileType[node.kind] | mode, uid, gid, size, links, blocks, flags, atime, mtime, ctime, btime }, target);
-  const view = viewOf(target);
+  const { bytes, view, at: start } = target;
   if (node.kind === "character-device" || node.kind === "block-device") {
     const [first, second] = deviceWords(node.major, node.minor, fs.profile.deviceNumbers);
-    view.setUint32(I_BLOCK, first, true);
-    view.setUint32(I_BLOCK + 4, second, true);
-  } else if (inline) target.set(inline.subarray(0, I_BLOCK_SIZE), I_BLOCK);
-  else if (node.target && isFastSymlink(node)) target.set(node.target, I_BLOCK);
+    view.setUint32(start + I_BLOCK, first, true);
+    view.setUint32(start + I_BLOCK + 4, second, true);
+  } else if (inline) bytes.set(inline.subarray(0, I_BLOCK_SIZE), start + I_BLOCK);
+  else if (node.target && isFastSymlink(node)) bytes.set(node.target, start + I_BLOCK);
   else if (node.kind === "file" || node.kind === "directory" || node.kind === "symlink") writeMap(fs, index, target);
   if (!xattrs) return;
   if (xattrs.block >= 0) {
     const at = fs.placement.looseAt(SegmentKind.xattrs, xattrs.block);
-    Inode.f.i_file_acl.set(view, 0, at % 2 ** 32);
-    Inode.f.l_i_file_acl_high.set(view, 0, Math.floor(at / 2 ** 32));
+    Inode.f.i_file_acl.set(view, start, at % 2 ** 32);
+    Inode.f.l_i_file_acl_high.set(view, start, Math.floor(at / 2 ** 32));
   }
-  writeBodyXattrs(xattrs, fs.xattrs, (large) => fs.inodes.firstLarge + large, inline?.subarray(I_BLOCK_SIZE), target);
+  const body = bytes.subarray(start, start + fs.geometry.frame.inodeSize);
+  writeBodyXattrs(xattrs, fs.xattrs, (large) => fs.inodes.firstLarge + large, inline?.subarray(I_BLOCK_SIZE), body);
 }
 
 /** Fills i_block of an owner whose blocks are mapped. */
-function writeMap(fs: FileSystem, owner: number, target: Uint8Array): void {
+function writeMap(fs: FileSystem, owner: number, target: InodeSlot): void {
   const runs = fs.placement.runsOf(owner);
   const tree = fs.placement.treeOf(owner);
   const write = fs.features.has("extent") ? writeExtentRoot : writeIndirectRoot;
-  write(runs, tree, fs.geometry.frame.blockSize, viewOf(target), I_BLOCK);
+  write(runs, tree, fs.geometry.frame.blockSize, target.view, target.at + I_BLOCK);
 }
 
-function writeJournalInode(fs: FileSystem, target: Uint8Array): void {
+function writeJournalInode(fs: FileSystem, target: InodeSlot): void {
   const owner = journalOwner(fs.snapshot);
   writeCommon(
     fs,
@@ -150,72 +157,73 @@ function writeJournalInode(fs: FileSystem, target: Uint8Array): void {
   writeMap(fs, owner, target);
 }
 
-function writeResizeInode(fs: FileSystem, target: Uint8Array): void {
+function writeResizeInode(fs: FileSystem, target: InodeSlot): void {
   writeCommon(
     fs,
     { ...ownNode(fs), mode: FileType.file | 0o600, size: resizeInodeSize(fs), links: 1, blocks: resizeInodeBlocks(fs), flags: 0 },
     target,
   );
   // i_block[13] is the double indirect pointer.
-  viewOf(target).setUint32(I_BLOCK + 13 * 4, fs.placement.looseAt(SegmentKind.resize, 0), true);
+  target.view.setUint32(target.at + I_BLOCK + 13 * 4, fs.placement.looseAt(SegmentKind.resize, 0), true);
 }
 
 /** An inode that holds an xattr's value: the hash stands in i_atime, the references in i_ctime (high) and l_i_version. */
-function writeLargeInode(fs: FileSystem, index: number, large: LargeValue, target: Uint8Array): void {
+function writeLargeInode(fs: FileSystem, index: number, large: LargeValue, target: InodeSlot): void {
   const owner = largeOwner(fs.snapshot, index);
   const flags = InodeFlags.EA_INODE | (fs.features.has("extent") ? InodeFlags.EXTENTS : 0);
   const blocks = fs.placement.blocksOf(owner);
   writeCommon(fs, { ...ownNode(fs), mode: FileType.file | 0o600, size: large.value.length, links: 1, blocks, flags }, target);
-  const view = viewOf(target);
-  Inode.f.i_atime.set(view, 0, large.hash);
-  Inode.f.i_ctime.set(view, 0, 0);
-  Inode.f.l_i_version.set(view, 0, large.references);
-  if (target.length > GOOD_OLD_INODE_SIZE) {
-    Inode.f.i_atime_extra.set(view, 0, 0);
-    Inode.f.i_ctime_extra.set(view, 0, 0);
+  const { view, at } = target;
+  Inode.f.i_atime.set(view, at, large.hash);
+  Inode.f.i_ctime.set(view, at, 0);
+  Inode.f.l_i_version.set(view, at, large.references);
+  if (fs.geometry.frame.inodeSize > GOOD_OLD_INODE_SIZE) {
+    Inode.f.i_atime_extra.set(view, at, 0);
+    Inode.f.i_ctime_extra.set(view, at, 0);
   }
   writeMap(fs, owner, target);
 }
 
-function writeCommon(fs: FileSystem, common: Common, target: Uint8Array): void {
-  const view = viewOf(target);
+function writeCommon(fs: FileSystem, common: Common, target: InodeSlot): void {
+  const { view, at } = target;
   const f = Inode.f;
-  const long = target.length > GOOD_OLD_INODE_SIZE;
+  const long = fs.geometry.frame.inodeSize > GOOD_OLD_INODE_SIZE;
   const own = fs.snapshot.time;
   const sectors = common.blocks * (fs.geometry.frame.blockSize / 512);
   const atime = storedTime(common.atime, own, long);
   const ctime = storedTime(common.ctime, own, long);
   const mtime = storedTime(common.mtime, own, long);
-  f.i_mode.set(view, 0, common.mode);
-  f.i_uid.set(view, 0, common.uid & 0xffff);
-  f.l_i_uid_high.set(view, 0, common.uid >>> 16);
-  f.i_gid.set(view, 0, common.gid & 0xffff);
-  f.l_i_gid_high.set(view, 0, common.gid >>> 16);
-  f.i_size.set(view, 0, common.size % 2 ** 32);
-  f.i_size_high.set(view, 0, Math.floor(common.size / 2 ** 32));
-  f.i_atime.set(view, 0, timeLow(atime));
-  f.i_ctime.set(view, 0, timeLow(ctime));
-  f.i_mtime.set(view, 0, timeLow(mtime));
-  f.i_links_count.set(view, 0, common.links);
-  f.i_blocks.set(view, 0, sectors % 2 ** 32);
-  f.l_i_blocks_hi.set(view, 0, Math.floor(sectors / 2 ** 32));
-  f.i_flags.set(view, 0, common.flags);
+  f.i_mode.set(view, at, common.mode);
+  f.i_uid.set(view, at, common.uid & 0xffff);
+  f.l_i_uid_high.set(view, at, common.uid >>> 16);
+  f.i_gid.set(view, at, common.gid & 0xffff);
+  f.l_i_gid_high.set(view, at, common.gid >>> 16);
+  f.i_size.set(view, at, common.size % 2 ** 32);
+  f.i_size_high.set(view, at, Math.floor(common.size / 2 ** 32));
+  f.i_atime.set(view, at, timeLow(atime));
+  f.i_ctime.set(view, at, timeLow(ctime));
+  f.i_mtime.set(view, at, timeLow(mtime));
+  f.i_links_count.set(view, at, common.links);
+  f.i_blocks.set(view, at, sectors % 2 ** 32);
+  f.l_i_blocks_hi.set(view, at, Math.floor(sectors / 2 ** 32));
+  f.i_flags.set(view, at, common.flags);
   if (!long) return;
   const btime = storedTime(common.btime, own, long);
-  f.i_extra_isize.set(view, 0, EXTRA_ISIZE);
-  f.i_ctime_extra.set(view, 0, timeExtra(ctime));
-  f.i_mtime_extra.set(view, 0, timeExtra(mtime));
-  f.i_atime_extra.set(view, 0, timeExtra(atime));
-  f.i_crtime.set(view, 0, timeLow(btime));
-  f.i_crtime_extra.set(view, 0, timeExtra(btime));
+  f.i_extra_isize.set(view, at, EXTRA_ISIZE);
+  f.i_ctime_extra.set(view, at, timeExtra(ctime));
+  f.i_mtime_extra.set(view, at, timeExtra(mtime));
+  f.i_atime_extra.set(view, at, timeExtra(atime));
+  f.i_crtime.set(view, at, timeLow(btime));
+  f.i_crtime_extra.set(view, at, timeExtra(btime));
 }
 
 /** Generation and checksum, once everything else stands. */
-function finish(fs: FileSystem, number: number, target: Uint8Array): void {
-  const view = viewOf(target);
-  Inode.f.i_generation.set(view, 0, generationOf(fs, number));
+function finish(fs: FileSystem, number: number, target: InodeSlot): void {
+  const { bytes, view, at } = target;
+  const { inodeSize } = fs.geometry.frame;
+  Inode.f.i_generation.set(view, at, generationOf(fs, number));
   if (!fs.identity.checksums) return;
-  const sum = crc32c(inodeChecksumSeed(fs, number), target);
-  Inode.f.l_i_checksum_lo.set(view, 0, sum & 0xffff);
-  if (target.length > GOOD_OLD_INODE_SIZE) Inode.f.i_checksum_hi.set(view, 0, sum >>> 16);
+  const sum = crc32c(inodeChecksumSeed(fs, number), bytes, at, at + inodeSize);
+  Inode.f.l_i_checksum_lo.set(view, at, sum & 0xffff);
+  if (inodeSize > GOOD_OLD_INODE_SIZE) Inode.f.i_checksum_hi.set(view, at, sum >>> 16);
 }

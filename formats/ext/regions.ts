@@ -1,5 +1,6 @@
 // The image as ascending regions: the pieces of the groups' metadata and the segments of the placement, merged.
 
+import { viewOf } from "../../src/bytes/struct.ts";
 import { mergedRegions, type Spans } from "../../src/image/merge.ts";
 import { type BytesRegion, MAX_BYTES_REGION, type Region } from "../../src/image/region.ts";
 import { emptyContent } from "../../src/tree/content.ts";
@@ -13,7 +14,7 @@ import { blockChecksumSeed, type FileSystem, inodeChecksumSeed, journalOwner, lo
 import { groupStart, hasMetaDescriptors, hasSuperblock } from "./geometry.ts";
 import { descriptorTable, type GroupCounts, usedInodes, writeBlockBitmap, writeInodeBitmap } from "./groups.ts";
 import { indirectWriter } from "./indirect.ts";
-import { writeInode } from "./inodes.ts";
+import { type InodeSlot, writeInode } from "./inodes.ts";
 import { writeJournalSuperblock } from "./journal.ts";
 import { SegmentKind } from "./placement.ts";
 import { writeReservedBlock, writeResizeRoot } from "./resize.ts";
@@ -126,15 +127,22 @@ export class Regions {
     }
   }
 
-  *#segment(segment: number): Generator<Region> {
-    const { fs } = this;
-    const { placement, snapshot } = fs;
+  #segment(segment: number): Iterable<Region> {
+    const { placement, snapshot } = this.fs;
     // Every array of the placement has an element for each segment.
     const start = placement.start[segment] as number;
     const count = placement.count[segment] as number;
     const logical = placement.logical[segment] as number;
     const owner = placement.ownerOf[segment] as number;
     const kind = placement.kind[segment] as number;
+    // Most segments are files': without a generator for each.
+    if (kind === SegmentKind.data && owner < snapshot.nodes.length) return this.#data(owner, start, logical, count);
+    return this.#other(kind, owner, start, logical, count);
+  }
+
+  *#other(kind: number, owner: number, start: number, logical: number, count: number): Generator<Region> {
+    const { fs } = this;
+    const { snapshot } = fs;
     if (kind === SegmentKind.tree) {
       const write = this.#treeWriter(owner);
       yield* this.#cut(start, count, (first, part, target) =>
@@ -151,8 +159,6 @@ export class Regions {
       );
     } else if (kind === SegmentKind.resize) {
       yield this.#bytes(start, 1, (target) => writeResizeRoot(fs, target));
-    } else if (owner < snapshot.nodes.length) {
-      yield* this.#data(owner, start, logical, count);
     } else if (owner === lostFoundOwner(snapshot)) {
       yield this.#bytes(start, 1, (target) => writeDirectory(this.#lostFound(), 0, 1, target));
     } else if (owner === journalOwner(snapshot)) {
@@ -168,23 +174,22 @@ export class Regions {
     }
   }
 
-  *#data(index: number, start: number, logical: number, count: number): Generator<Region> {
+  #data(index: number, start: number, logical: number, count: number): Iterable<Region> {
     const { fs } = this;
     const { blockSize } = fs.geometry.frame;
     const node = fs.snapshot.nodes[index] as SnapshotNode; // an owner below nodes.length
     if (node.kind === "directory") {
       const writing = this.#directory(index, node);
-      yield* this.#cut(start, count, (first, part, target) => writeDirectory(writing, logical + first, part, target));
-    } else if (node.kind === "symlink") {
-      yield this.#bytes(start, 1, (target) => target.set(node.target ?? new Uint8Array(0)));
-    } else {
-      const content = node.content ?? emptyContent;
-      const from = logical * blockSize;
-      const length = Math.min(count * blockSize, content.size - from);
-      yield { kind: "content", offset: start * blockSize, length, content, start: from, path: () => pathOf(fs.snapshot, index) };
-      const rest = count * blockSize - length;
-      if (rest > 0) yield { kind: "hole", offset: start * blockSize + length, length: rest };
+      return this.#cut(start, count, (first, part, target) => writeDirectory(writing, logical + first, part, target));
     }
+    if (node.kind === "symlink") return [this.#bytes(start, 1, (target) => target.set(node.target ?? new Uint8Array(0)))];
+    const content = node.content ?? emptyContent;
+    const offset = start * blockSize;
+    const from = logical * blockSize;
+    const length = Math.min(count * blockSize, content.size - from);
+    const data: Region = { kind: "content", offset, length, content, start: from, path: () => pathOf(fs.snapshot, index) };
+    const rest = count * blockSize - length;
+    return rest > 0 ? [data, { kind: "hole", offset: offset + length, length: rest }] : [data];
   }
 
   #directory(index: number, node: SnapshotNode): DirectoryWriting {
@@ -237,14 +242,16 @@ export class Regions {
     const first = group * fs.geometry.inodesPerGroup + firstBlock * inodesPerBlock + 1;
     const last = Math.min(fs.inodes.last, (group + 1) * fs.geometry.inodesPerGroup, first + target.length / inodeSize - 1);
     const pending: Promise<void>[] = [];
+    const slot: InodeSlot = { bytes: target, view: viewOf(target), at: 0 };
     for (let inode = first; inode <= last; inode++) {
-      const bytes = target.subarray((inode - first) * inodeSize, (inode - first + 1) * inodeSize);
+      const at = (inode - first) * inodeSize;
+      slot.at = at;
       const node = fs.inodes.nodeAt[inode] as number; // inode is at most the last one
-      if (node < 0 || !fs.inlined.has(node)) writeInode(fs, inode, undefined, bytes);
+      if (node < 0 || !fs.inlined.has(node)) writeInode(fs, inode, undefined, slot);
       else {
         const inline = this.#inlineData(node);
-        if (inline instanceof Uint8Array) writeInode(fs, inode, inline, bytes);
-        else pending.push(inline.then((data) => writeInode(fs, inode, data, bytes)));
+        if (inline instanceof Uint8Array) writeInode(fs, inode, inline, slot);
+        else pending.push(inline.then((data) => writeInode(fs, inode, data, { ...slot, at })));
       }
     }
     if (pending.length > 0) return Promise.all(pending).then(() => undefined);
@@ -270,7 +277,7 @@ export class Regions {
     if (this.fs.journalBlocks === 0) return undefined;
     if (!this.#journal) {
       this.#journal = new Uint8Array(this.fs.geometry.frame.inodeSize);
-      writeInode(this.fs, ReservedInode.journal, undefined, this.#journal);
+      writeInode(this.fs, ReservedInode.journal, undefined, { bytes: this.#journal, view: viewOf(this.#journal), at: 0 });
     }
     return this.#journal;
   }

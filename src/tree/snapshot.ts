@@ -232,6 +232,13 @@ class Taking {
     return sorted;
   }
 
+  #settle(given: Time, imageOwn: Time): Time {
+    const { mtime, clampMtime } = this.options;
+    if (mtime) return mtime;
+    const own = given === imageTime ? imageOwn : given;
+    return clampMtime && isLater(own, clampMtime) ? clampMtime : own;
+  }
+
   #finish(
     node: Node,
     time: Time,
@@ -240,22 +247,17 @@ class Taking {
     links: number,
     run: { readonly first: number; readonly count: number; readonly subdirectories: number },
   ): SnapshotNode {
-    const { mtime, clampMtime, owner, mapUid, mapGid } = this.options;
-    const settle = (given: Time): Time => {
-      if (mtime) return mtime;
-      const own = given === imageTime ? time : given;
-      return clampMtime && isLater(own, clampMtime) ? clampMtime : own;
-    };
+    const { owner, mapUid, mapGid } = this.options;
     const device = node.kind === "character-device" || node.kind === "block-device";
     return {
       kind: node.kind,
       mode: node.mode,
       uid: owner ? owner.uid : (mapUid?.get(node.uid) ?? node.uid),
       gid: owner ? owner.gid : (mapGid?.get(node.gid) ?? node.gid),
-      atime: settle(node.atime),
-      mtime: settle(node.mtime),
-      ctime: settle(node.ctime),
-      btime: settle(node.btime),
+      atime: this.#settle(node.atime, time),
+      mtime: this.#settle(node.mtime, time),
+      ctime: this.#settle(node.ctime, time),
+      btime: this.#settle(node.btime, time),
       xattrs: node.xattrs ? this.#xattrs(node.xattrs) : NO_XATTRS,
       entry,
       parent,

@@ -14,7 +14,7 @@ import {
   toTime,
 } from "./metadata.ts";
 import type { DirectoryNode, Metadata, Node, Xattrs } from "./node.ts";
-import { splitPath } from "./path.ts";
+import { splitParents } from "./path.ts";
 
 /** How many symlinks one path may lead through, as in Linux (MAXSYMLINKS). */
 const MAX_SYMLINKS = 40;
@@ -107,13 +107,12 @@ export class Tree {
 
   /** Removes what is at `path`, a directory with all it holds. Tells whether something was there. */
   remove(path: string): boolean {
-    const names = splitPath(path);
-    const name = names.pop();
+    const { parents, name } = splitParents(path);
     if (name === undefined) {
       this.root.children.clear();
       return true;
     }
-    const parent = this.#walk(names, path, "find");
+    const parent = this.#walk(parents, path, "find");
     return parent?.children.delete(name) ?? false;
   }
 
@@ -162,10 +161,9 @@ export class Tree {
 
   /** The node at `path`, parents' symlinks followed, the last name not. `undefined` when nothing is there. */
   lookup(path: string): Node | undefined {
-    const names = splitPath(path);
-    const name = names.pop();
+    const { parents, name } = splitParents(path);
     if (name === undefined) return this.root;
-    return this.#walk(names, path, "find")?.children.get(name);
+    return this.#walk(parents, path, "find")?.children.get(name);
   }
 
   /** Every entry below the root: its path and node, parents before children, in no promised order. */
@@ -183,8 +181,7 @@ export class Tree {
   /** Adds a ready node under `path` by the overlay rules. For sources; a node put twice is a hard link. */
   put(path: string, node: Node, rules: OverlayRules = {}): this {
     if (node.kind === "symlink") checkTarget(path, node.target);
-    const names = splitPath(path);
-    const name = names.pop();
+    const { parents, name } = splitParents(path);
     if (name === undefined) {
       if (node.kind !== "directory") {
         throw new FsynthError("source", `the root of a tree is a directory; found a ${node.kind} at ${quoteName(path)}`, {
@@ -194,7 +191,7 @@ export class Tree {
       merge(this.root, node);
       return this;
     }
-    const parent = this.#walk(names, path, "make") as DirectoryNode; // "make" finds or throws
+    const parent = this.#walk(parents, path, "make") as DirectoryNode; // "make" finds or throws
     const old = parent.children.get(name);
     if (node.kind === "directory" && old !== undefined) {
       if (old.kind === "directory") {
@@ -202,7 +199,7 @@ export class Tree {
         return this;
       }
       if (old.kind === "symlink" && rules.replaceSymlinks !== true) {
-        const aim = this.#walk([...names, name], path, "find");
+        const aim = this.#walk([...parents, name], path, "find");
         if (aim !== undefined) {
           merge(aim, node);
           return this;
@@ -224,6 +221,13 @@ export class Tree {
    * a symlink) and throws when there is no way; `find` then gives undefined, but still refuses loops.
    */
   #walk(names: readonly string[], path: string, how: "find" | "make"): DirectoryNode | undefined {
+    // Nearly always all of them are there, and directories.
+    let straight: Node | undefined = this.root;
+    for (const name of names) {
+      if (straight?.kind !== "directory") break;
+      straight = straight.children.get(name);
+    }
+    if (straight?.kind === "directory") return straight;
     let stack: DirectoryNode[] = [];
     let at = this.root;
     const todo: string[] = names.toReversed();
