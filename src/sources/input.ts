@@ -4,9 +4,19 @@ import { host } from "#host";
 import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import type { ReadHandle } from "../host/port.ts";
+import { blobHandle } from "./blob.ts";
 
-/** A path, bytes, or a stream of bytes: web streams, Node streams, and anything iterable that gives chunks. */
-export type ByteSource = string | Uint8Array | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+/**
+ * A path, bytes, a Blob (such as the File of a web page), or a stream of bytes: web streams, Node streams, and anything iterable
+ * that gives chunks. In a web worker a Blob is not copied: what is asked for is read.
+ */
+export type ByteSource =
+  | string
+  | Uint8Array
+  | Blob
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | Iterable<Uint8Array>;
 
 /** An opened {@link ByteSource}. */
 export type Input = FileInput | BytesInput | StreamInput;
@@ -23,7 +33,7 @@ interface Peekable {
 /** How much of a file is read at once to be decompressed. */
 const CHUNK = 256 * 1024;
 
-/** A regular file of the host. */
+/** A regular file of the host, or a Blob that can be read anywhere. */
 export class FileInput implements Peekable {
   readonly kind = "file";
   readonly label: string;
@@ -135,6 +145,7 @@ export class StreamInput implements Peekable {
 export function openInput(source: ByteSource): Input {
   if (typeof source === "string") return openPath(source);
   if (source instanceof Uint8Array) return new BytesInput("the bytes given", source);
+  if (source instanceof Blob) return openBlob(source);
   if (typeof source === "object" && source !== null) {
     if (Symbol.asyncIterator in source) return new StreamInput("the stream", source);
     // Narrowing sees an iterable with a getReader in it.
@@ -160,6 +171,12 @@ function openPath(path: string): Input {
   // A pipe or a device has no size and may not be read twice.
   if (stat.kind !== "file") return new StreamInput(path, host.files.readStream(path));
   return new FileInput(path, host.files.openRead(path));
+}
+
+function openBlob(blob: Blob): Input {
+  const label = "name" in blob && typeof blob.name === "string" ? blob.name : "the Blob";
+  const handle = blobHandle(blob, label);
+  return handle ? new FileInput(label, handle) : new StreamInput(label, readerChunks(blob.stream()));
 }
 
 /** For runtimes whose ReadableStream is not iterable. */
