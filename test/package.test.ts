@@ -1,6 +1,5 @@
 // What npm publishes: the lockfile, the tarball, and a project that installs it without any of our development tools.
 
-import { execFileSync } from "node:child_process";
 import {
   accessSync,
   constants,
@@ -17,9 +16,8 @@ import { homedir, tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { need } from "./judge/need.ts";
-
-const top = dirname(import.meta.dirname);
-const text = (path: string): string => readFileSync(join(top, path), "utf8");
+import { entries, manifest, type Packed, pack, run, text, top, typeCheck, typedProgram, typings } from "./packed.ts";
+import { packageBudget } from "./size-budgets.ts";
 
 interface Locked {
   readonly dev?: boolean;
@@ -34,22 +32,8 @@ interface Locked {
 interface Lock {
   readonly packages: Readonly<Record<string, Locked>>;
 }
-interface Manifest {
-  readonly bin: Readonly<Record<string, string>>;
-  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
-  readonly imports: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  readonly dependencies: Readonly<Record<string, string>>;
-  readonly devDependencies: Readonly<Record<string, string>>;
-}
 
-const manifest = JSON.parse(text("package.json")) as Manifest;
 const locked = Object.entries((JSON.parse(text("package-lock.json")) as Lock).packages).filter(([path]) => path !== "");
-
-/** Runs a program in `cwd` and gives what it printed; npm is kept from asking the network for anything beside. */
-function run(program: string, args: readonly string[], cwd = top): string {
-  const env = { ...process.env, npm_config_update_notifier: "false", npm_config_audit: "false", npm_config_fund: "false" };
-  return execFileSync(program, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], maxBuffer: 32 << 20 });
-}
 
 /** Whether this folder is a git checkout; an unpacked archive of the sources is none. */
 function needCheckout(): boolean {
@@ -133,13 +117,11 @@ describe("the published package", () => {
   const folder = mkdtempSync(join(tmpdir(), "fsynth-package-"));
   const project = join(folder, "project");
   const installed = join(project, "node_modules/fsynth");
+  let tarball: Packed;
   let files: string[] = [];
 
   beforeAll(() => {
-    // `npm test` has built dist; packing shall not build it again.
-    const packed = run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder]);
-    const [tarball] = JSON.parse(packed) as { filename: string; files: { path: string }[] }[];
-    if (!tarball) throw new Error("npm pack made no tarball");
+    tarball = pack(folder);
     files = tarball.files.map((file) => file.path);
     mkdirSync(installed, { recursive: true });
     run("tar", ["-xzf", join(folder, tarball.filename), "-C", installed, "--strip-components=1"]);
@@ -171,6 +153,21 @@ describe("the published package", () => {
     expect(files.filter((path) => /\.tsbuildinfo$|\.test\.|\.long\./.test(path))).toEqual([]);
   });
 
+  test("stays within its budget", () => {
+    const measured = { files: files.length, packed: tarball.size, unpacked: tarball.unpackedSize };
+    const over = (["files", "packed", "unpacked"] as const).flatMap((what) => {
+      const [found, allowed] = [measured[what], packageBudget[what]];
+      return found > allowed ? [`${what}: ${found}, ${found - allowed} over the budget in test/size-budgets.ts`] : [];
+    });
+    expect(over).toEqual([]);
+  });
+
+  test("has no script that npm would run, or warn of, where a tarball of it is installed", () => {
+    // npm names `prepare` in a warning though it does not run it; what a fresh clone needs, `preprepare` does as well.
+    const { preinstall, install, postinstall, prepare } = manifest.scripts;
+    expect({ preinstall, install, postinstall, prepare }).toEqual({});
+  });
+
   test("every source map leads to a source in the package", () => {
     const maps = files.filter((path) => path.endsWith(".map"));
     expect(maps.length).toBeGreaterThan(0);
@@ -180,7 +177,7 @@ describe("the published package", () => {
       for (const source of sources)
         if (!files.includes(posix.join(posix.dirname(path), source))) lost.push(`${path} -> ${source}`);
     }
-    expect(lost).toEqual([]);
+    expect(lost, "what dist holds of sources that are gone is no part of a fresh build: npm pack makes it anew").toEqual([]);
   });
 
   test("every entry of exports and imports leads to a file", () => {
@@ -196,6 +193,13 @@ describe("the published package", () => {
       if (matches.length === 0) missing.push(target);
     }
     expect(missing).toEqual([]);
+  });
+
+  test("each entry is imported", () => {
+    expect(entries).toContain("fsynth/formats/ext");
+    const program = `for (const entry of ${JSON.stringify(entries)}) console.log(entry, Object.keys(await import(entry)).length > 0);`;
+    const said = run("node", ["--input-type=module", "-e", program], project);
+    expect(said).toBe(entries.map((entry) => `${entry} true\n`).join(""));
   });
 
   test("is imported, builds an image, and gives its formats one by one", () => {
@@ -227,42 +231,9 @@ describe("the published package", () => {
     expect([...readFileSync(join(project, "tree.ext2")).subarray(1024 + 56, 1024 + 58)]).toEqual([0x53, 0xef]);
   });
 
-  const program = `import { buildExt2, Tree, type Image } from "fsynth";
-    import { ext } from "fsynth/formats/ext";
-    const image: Image = buildExt2(new Tree().directory("/bin"), { size: "fit+10%", label: "root" });
-    export const size: number = image.size;
-    export const name: string = ext.name;
-    // @ts-expect-error there is no such option
-    buildExt2(new Tree(), { lable: "root" });
-  `;
-
-  test.each([
-    [
-      "nodenext, with the library of browsers",
-      { module: "nodenext", moduleResolution: "nodenext", lib: ["ES2023", "DOM"], types: [] },
-    ],
-    ["nodenext, with the types of Node", { module: "nodenext", moduleResolution: "nodenext", lib: ["ES2023"], types: ["node"] }],
-    ["a bundler", { module: "esnext", moduleResolution: "bundler", lib: ["ES2023", "DOM"], types: [] }],
-  ])("type-checks under %s", (name, options) => {
-    const directory = join(project, name.replaceAll(/\W+/g, "-"));
-    mkdirSync(directory);
-    writeFileSync(join(directory, "program.ts"), program);
-    const typeRoots = [join(top, "node_modules/@types")];
-    const compilerOptions = {
-      target: "ES2023",
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noEmit: true,
-      typeRoots,
-      ...options,
-    };
-    writeFileSync(join(directory, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["program.ts"] }));
-    let told = "";
-    try {
-      told = run(process.execPath, [join(top, "node_modules/typescript/bin/tsc"), "-p", directory], project);
-    } catch (error) {
-      told = (error as { stdout: string }).stdout; // execFileSync fails with what was printed
-    }
-    expect(told).toBe("");
+  test.each(typings)("type-checks under %s", (name, options) => {
+    const file = `${name.replaceAll(/\W+/g, "-")}.ts`;
+    writeFileSync(join(project, file), typedProgram((options.types as readonly string[]).includes("node")));
+    expect(typeCheck(project, file, options)).toBe("");
   });
 });
