@@ -7,7 +7,7 @@ import { type GoldenCase, goldenCases, planCase, sourcesOf } from "../golden-ima
 import { fromImage, openImage } from "../src/index.ts";
 import { imageOf } from "./judge/broken.ts";
 import { e2fsck } from "./judge/e2fsck.ts";
-import { inFolder } from "./judge/ext.ts";
+import { type ExtBuildOptions, inFolder, judge, needTools } from "./judge/ext.ts";
 import { need, run } from "./judge/need.ts";
 import { type FfsBuildOptions, type FfsProfileName, judgeBuild, needReaders } from "./judge/ufs.ts";
 
@@ -25,6 +25,35 @@ describe.skipIf(!need("e2fsck"))("e2fsck", () => {
       const path = join(folder, "image");
       await planCase(golden).writeTo(path);
       expect(e2fsck(path)).toEqual([]);
+    });
+  });
+});
+
+/** What the judge, which expects the defaults, says of what is not so on purpose, and what debugfs does not read. */
+const KNOWN: Readonly<Record<string, readonly string[]>> = {
+  "ext/bare": [
+    "debugfs: /lost+found: found nothing, expected an empty directory, 0700, 0:0",
+    'debugfs: "/": links is 2, expected 3',
+  ],
+  "ext/netbsd": ['debugfs: "/dev/wide": device is "44:112", expected "300:70000"'],
+  "ext/xattrs": ['debugfs: "/name": xattrs is [], expected [["user.\\udcff= odd","00ff"]]'],
+};
+
+describe.skipIf(!needTools())("debugfs", () => {
+  const changes = ["allowLoss", "clampMtime", "exclude", "mapUid", "mapGid", "mtime", "owner"];
+
+  // Of 48,000 names it would be asked one by one.
+  test.each(of("ext").filter(({ name }) => name !== "ext/htree-large-dir"))("reads the tree in $name", async (golden) => {
+    const { tree, options } = readGolden(sourcesOf(golden));
+    const { inodeSize } = options as ExtBuildOptions;
+    const changed = changes.some((name) => name in options);
+    await inFolder(async (folder) => {
+      const path = join(folder, "image");
+      await planCase(golden).writeTo(path);
+      // Where options change the tree, it is taken as our reader finds it in the image.
+      const held = changed ? await fromImage(path) : tree;
+      const complaints = await judge(path, held, { tools: true, kernel: false }, Number(inodeSize ?? 256));
+      expect(complaints).toEqual(KNOWN[golden.name] ?? []);
     });
   });
 });
