@@ -55,9 +55,10 @@ function readGnuTime(path, elapsed) {
 /**
  * Runs `command` once: `{ argv }`, or `{ shell }`, a line for sh. Both find the output's path in `$O`, argv also as the word
  * `OUT`. `reports` says that the last line the command prints is a JSON object with figures of its own, whose `seconds`
- * stand for the wall time.
+ * stand for the wall time; `summary` that it is one of use to others. `image` is the image's name where the output is a folder.
  *
- * Gives `{ wall, cpu, peak, size, allocated, printed }`, in seconds and bytes, or `{ failed }` with a sentence.
+ * Gives `{ wall, cpu, peak, printed }`, in seconds and bytes, with `{ image, size, allocated }` when there is an image, or
+ * `{ failed }` with a sentence.
  */
 export function measure(meter, command, outputs, limit) {
   clear(outputs);
@@ -80,8 +81,9 @@ export function measure(meter, command, outputs, limit) {
   if (done.status !== 0) return { failed: `the meter ended with ${done.status ?? done.signal}: ${lastLine(done.stderr)}` };
   const { status, ...figures } = meter.read(elapsed);
   if (status !== 0) return { failed: `exit ${status}: ${lastLine(done.stderr) || lastLine(done.stdout)}`.replaceAll(out, "OUT") };
-  const output = fs.lstatSync(out, { throwIfNoEntry: false });
-  const size = output?.isFile() ? { size: output.size, allocated: output.blocks * 512 } : {};
+  const image = join(out, command.image ?? "");
+  const output = fs.lstatSync(image, { throwIfNoEntry: false });
+  const size = output?.isFile() ? { image, size: output.size, allocated: output.blocks * 512 } : {};
   const printed = command.reports || command.summary ? JSON.parse(lastLine(done.stdout)) : undefined;
   if (command.reports) figures.wall = printed.seconds;
   return { ...figures, ...size, printed };

@@ -58,7 +58,10 @@ function machineLine({ date, fsynth, machine, tools, meter, output, load, archiv
  */
 function goalRow(goal, scenario, result, output) {
   const [ours, ...others] = result.commands;
-  const told = ours.wall === undefined ? { open: `failed: ${ours.failed}` } : compare(goal, ours, others, result.entries, output);
+  const told =
+    ours.wall === undefined
+      ? { open: ours.missing ?? `failed: ${ours.failed}` }
+      : compare(goal, ours, others, result.entries, output);
   const { other, against = goal.against ?? "", time = "", measured = "", wanted = "", missed, open } = told;
   const verdict = open ? `not measured: ${open}` : missed ? `**missed by ${missed}**` : "met";
   return {

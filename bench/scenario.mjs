@@ -1,7 +1,6 @@
 // One scenario: every command of it warmed up and judged, then measured in turn.
 
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { measure } from "./meter.mjs";
 
 /** Seconds that one run of one command may take. */
@@ -19,6 +18,8 @@ const JUDGES = {
  */
 export function runScenario(scenario, { ...context }, tell) {
   const commands = [{ name: "fsynth", command: scenario.ours }, ...scenario.peers];
+  const absent = scenario.prepare?.(context);
+  if (absent) return { work: scenario.work, commands: commands.map(({ name }) => ({ name, missing: absent })) };
   const told = [];
   const live = [];
   for (const entry of commands) {
@@ -40,7 +41,7 @@ export function runScenario(scenario, { ...context }, tell) {
       continue;
     }
     if (command.summary) context.summary = first.printed;
-    if (scenario.judge && first.size !== undefined && !entry.factor && !entry.floor) judge(scenario.judge, context, result);
+    if (scenario.judge && first.size !== undefined && !entry.factor && !entry.floor) judge(scenario.judge, first.image, result);
     if (entry.once) state.samples.push(first);
     live.push(state);
   }
@@ -65,14 +66,14 @@ function notHere(program) {
 }
 
 /** A foreign judge on the output of a warm-up. A bad image of ours ends the bench; a peer's is told. */
-function judge(name, { outputs }, result) {
+function judge(name, image, result) {
   const [program, ...args] = JUDGES[name];
   const missing = notHere(program);
   if (missing) {
     result.judged = missing;
     return;
   }
-  const done = spawnSync(program, [...args, join(outputs, "out")], { encoding: "utf8", maxBuffer: 256 << 20 });
+  const done = spawnSync(program, [...args, image], { encoding: "utf8", maxBuffer: 256 << 20 });
   if (done.status !== 0 && result.name === "fsynth") {
     throw new Error(`${name} on fsynth's image ended with ${done.status}:\n${done.stdout}${done.stderr}`);
   }

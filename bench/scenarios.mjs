@@ -9,6 +9,7 @@
 // `against` names a peer or a floor of the scenario, or is BEST: the fastest peer that made an image.
 
 import * as peers from "./peers.mjs";
+import { applianceSources, prepareAppliance, supermin } from "./supermin.mjs";
 
 export const BEST = "best peer";
 
@@ -212,6 +213,16 @@ export const scenarios = [
     ours: build("ext4", "big.tar"),
     peers: [{ ...peers.mke2fs("ext4", "big"), most: 2 }, { ...peers.tar2ext4("big.tar"), most: 2 }, peers.cp("big.tar")],
     goals: [{ against: "mke2fs -d", most: 0.1 }, { against: "cp", most: 1.5 }, { peak: 100 }],
+  },
+  {
+    name: "appliance",
+    work: "an appliance of installed packages and a kernel's modules → ext2",
+    corpora: [],
+    prepare: prepareAppliance,
+    judge: "e2fsck",
+    ours: (context) => fsynth("build", "-f", "ext2", "-o", "OUT", ...applianceSources(context)),
+    peers: [supermin],
+    goals: [],
   },
   ...["ext4", "ffs2", "cpio"].map((format) => ({
     name: `million-${format}`,

@@ -16,7 +16,7 @@ interface Scenario {
 }
 interface Axis {
   readonly label: string;
-  show(value: number): string;
+  readonly show: (value: number) => string;
 }
 interface Panel {
   readonly title: string;
@@ -33,11 +33,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** A module of the benchmarks, which are plain JavaScript. */
 const load = async <T>(name: string): Promise<T> => (await import(join(bench, name))) as T;
 const { chapter, readme } = await load<{
-  chapter(results: object): string;
-  readme(text: string, all: object): string;
+  chapter: (results: object) => string;
+  readme: (text: string, all: object) => string;
 }>("report.mjs");
 const { BEST, scenarios } = await load<{ BEST: string; scenarios: readonly Scenario[] }>("scenarios.mjs");
-const { svg } = await load<{ svg(title: string, panels: readonly Panel[]): string }>("chart.mjs");
+const { svg } = await load<{ svg: (title: string, panels: readonly Panel[]) => string }>("chart.mjs");
 
 function run(script: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [join(bench, script), ...args], { encoding: "utf8" });
