@@ -35,12 +35,13 @@ export async function hashCommand(args: readonly string[]): Promise<number> {
   const flags = command.opts<{ tree?: true; exclude: readonly string[] }>();
   if (command.args.length === 0) throw usage("nothing to hash given: a file, a directory, or - for standard input");
   for (const source of command.args) {
+    const name = source === "-" ? source : escapeName(hostPath(source));
     if (flags.tree || (source !== "-" && host.files.stat(hostPath(source))?.kind === "directory")) {
       const tree = await readSources([source], flags, ({ message }) => note(`fsynth: warning: ${message}`));
-      await print(`tree ${await treeDigest(tree)} ${escapeName(source)}\n`);
+      await print(`tree ${await treeDigest(tree)} ${name}\n`);
     } else {
       const digest = source === "-" ? await streamDigest(process.stdin) : await pathDigest(hostPath(source));
-      await print(`sha256 ${digest} image ${escapeName(source)}\n`);
+      await print(`sha256 ${digest} image ${name}\n`);
     }
   }
   return 0;

@@ -73,12 +73,13 @@ export class Ledger {
         if (root === undefined) continue;
         if (root === real) throw usage(`${what} ${quoteName(path)} is a source as well; expected different files`);
         const below = `${root.replace(/\/$/, "")}/`;
-        if (!real.startsWith(below) || host.files.stat(root)?.kind !== "directory" || excluded(`/${real.slice(below.length)}`))
-          continue;
+        if (!real.startsWith(below) || host.files.stat(root)?.kind !== "directory") continue;
+        // A new file is also a new mtime of its folder.
+        if (foldersOf(real.slice(below.length)).some(excluded)) continue;
         // Pins that are only read are a file like any other.
         if (what === "the pin file" && updatePins === undefined) continue;
         throw usage(
-          `${what} ${quoteName(path)} lies in the source ${quoteName(source)}, whose digest it would change; put it elsewhere, or leave it out with --exclude`,
+          `${what} ${quoteName(path)} lies in the source ${quoteName(source)}, whose digest it would change; put it elsewhere, or in a folder that --exclude leaves out`,
         );
       }
     }
@@ -162,6 +163,12 @@ export class Ledger {
       throw error;
     }
   }
+}
+
+/** `/a` and `/a/b` of `a/b/c`. */
+function foldersOf(path: string): string[] {
+  const names = path.split("/");
+  return names.slice(1).map((_, i) => `/${names.slice(0, i + 1).join("/")}`);
 }
 
 /** Gives the record its name. Where that fails, the image without a record goes. */

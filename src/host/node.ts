@@ -269,7 +269,8 @@ const files: Files = {
     call("set the times of", path, () => fs.lutimesSync(hostPath(path), secondsOf(atime), secondsOf(mtime))),
   rename: (from, to) => call("rename", from, () => fs.renameSync(hostPath(from), hostPath(to))),
   remove: (path) => call("remove", path, () => fs.unlinkSync(hostPath(path))),
-  realPath: (path) => decodeName(call("resolve", path, () => fs.realpathSync(hostPath(path), { encoding: "buffer" }))),
+  // The one in JavaScript makes a text of bytes that are none.
+  realPath: (path) => decodeName(call("resolve", path, () => fs.realpathSync.native(hostPath(path), { encoding: "buffer" }))),
   spool: (directory) => new NodeSpool(directory),
   syncDirectory(path) {
     const fd = call("open", path, () => fs.openSync(hostPath(path), "r"));
