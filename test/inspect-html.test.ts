@@ -10,8 +10,9 @@ import { spaceMap } from "../src/cli/space-map.ts";
 import type { Inspection, UsedRun, Volume } from "../src/image/volume.ts";
 import { openImage } from "../src/sources/image.ts";
 import { Tree } from "../src/tree/tree.ts";
+import { type Chromium, startChromium } from "../tools/chromium.ts";
 import { fsynth, requireFreshBuild } from "./cli-run.ts";
-import { need, runOk } from "./judge/need.ts";
+import { need } from "./judge/need.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fsynth-html-"));
 const path = (name: string): string => join(folder, name);
@@ -34,11 +35,11 @@ function makePage(image: string): string {
 }
 
 /** The page as it is when its scripts have run, with the address part `hash`. */
-function inBrowser(page: string, hash = ""): string {
+async function inBrowser(page: string, hash = ""): Promise<string> {
   writeFileSync(path("shown.html"), page);
-  const url = `${pathToFileURL(path("shown.html")).href}${hash}`;
-  const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1300,1500", "--virtual-time-budget=5000"];
-  return runOk("chromium", [...flags, `--user-data-dir=${path("profile")}`, "--dump-dom", url]).toString();
+  const tab = await (await chromium).page();
+  await tab.open(`${pathToFileURL(path("shown.html")).href}${hash}`);
+  return String(await tab.evaluate("document.documentElement.outerHTML"));
 }
 
 /** Points at 60 places of the map, and asks the legend and the pixels; what it saw stands in the title of the body. */
@@ -81,14 +82,14 @@ interface Visit {
   readonly errors: readonly string[];
 }
 
-function visit(page: string): Visit {
+async function visit(page: string): Promise<Visit> {
   const watched = page
     .replace(
       "<head>",
       '<head><script>window.errors = []; addEventListener("error", (e) => errors.push(e.message)); addEventListener("securitypolicyviolation", (e) => errors.push(e.blockedURI));</script>',
     )
     .replace("</body>", VISITOR);
-  const title = /<body title="([^"]*)"/.exec(inBrowser(watched))?.[1] ?? "null";
+  const title = /<body title="([^"]*)"/.exec(await inBrowser(watched))?.[1] ?? "null";
   const plain = title.replaceAll("&quot;", '"').replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
   return JSON.parse(plain) as Visit;
 }
@@ -99,11 +100,17 @@ function runAt(volume: Volume, offset: number): UsedRun {
 }
 
 const browser = need("chromium");
+let chromium: Promise<Chromium>;
 
 describe("the page in Chromium", () => {
+  beforeAll(() => {
+    if (browser) chromium = startChromium("chromium");
+  });
+  afterAll(async () => (await chromium)?.close());
+
   test.skipIf(!browser).each(["x.ext4", "x.ffs", "x.tar"])("%s: what lies where is what the volume says", async (image) => {
     const volume = await openImage(path(image));
-    const { seen, before, all, near, again, pressed, errors } = visit(makePage(image));
+    const { seen, before, all, near, again, pressed, errors } = await visit(makePage(image));
     expect(errors).toEqual([]);
     expect(seen).toHaveLength(60);
     for (const { part, text } of seen) {
@@ -123,11 +130,11 @@ describe("the page in Chromium", () => {
   test.skipIf(!browser)("an address with a place or a path shows it", async () => {
     const page = makePage("x.ext4");
     const volume = await openImage(path("x.ext4"));
-    const shown = inBrowser(page, `#path=${encodeURIComponent("/dir/file-39")}`);
+    const shown = await inBrowser(page, `#path=${encodeURIComponent("/dir/file-39")}`);
     const runs = [...volume.usage()].filter((run) => run.path === "/dir/file-39");
     expect(shown).toMatch(new RegExp(`<output id="found"[^>]*>1 path, ${runs.length} runs?, `));
     expect(shown).toContain(`from byte ${runs[0]?.offset},`);
-    expect(inBrowser(page, "#at=1100")).toMatch(
+    expect(await inBrowser(page, "#at=1100")).toMatch(
       /<p id="detail"[^>]*>superblock: 1\.0 KiB from byte 1024, blocks 1 to 1 \(group 0, block 1\)</,
     );
   });

@@ -31,6 +31,7 @@ function memoryCases({ archives }: Suite): Readonly<Record<string, () => Promise
     "image of a tar": async () => await buildExt4(await fromTar(tar)).sha256(),
     "image of a .tar.gz": async () => await buildExt4(await fromTar(gzip)).sha256(),
     "image of a .tar.zst": async () => await buildExt4(await fromTar(zstd)).sha256(),
+    "image of a Blob": async () => await buildExt4(await fromTar(new Blob([tar]))).sha256(),
     "image of a stream": async () => await buildExt4(await fromTar(pieces(gzip, 1000))).sha256(),
     "streamed image": async () => await digest(buildExt4(await fromTar(tar)).stream()),
     "image read back": async () => {
@@ -63,6 +64,6 @@ async function digest(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   return Array.from(hasher.digest(), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function fromBase64(text: string): Uint8Array {
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
