@@ -56,7 +56,11 @@ if (values.help) {
 } else if (values.report) {
   writeTables(recorded());
 } else {
-  bench();
+  try {
+    bench();
+  } catch (error) {
+    fail(error.message);
+  }
 }
 
 function bench() {
