@@ -1,4 +1,22 @@
-// The public surface: names, no logic.
+/**
+ * Filesystem images made in-process. Sources lay trees over a {@link Tree}; `build…` plans an image of it, purely and at once; sinks
+ * write it, stream it, or answer any range of it. The same tree gives the same bytes everywhere.
+ *
+ * Everything here runs in Node, Bun, Deno and browsers; where a runtime has no files, what needs them throws `unsupported`. Sizes and
+ * offsets are in bytes, times in seconds and nanoseconds since 1970-01-01 UTC, owners are numbers. All errors are
+ * {@link FsynthError}.
+ *
+ * @example
+ * ```ts
+ * import { buildExt4, fromTar } from "fsynth";
+ * const tree = await fromTar("rootfs.tar.zst");
+ * tree.file("/etc/motd", "hello\n", { mode: 0o644 });
+ * const image = buildExt4(tree, { size: "fit+10%", label: "root" });
+ * await image.writeTo("root.ext4");
+ * ```
+ *
+ * @packageDocumentation
+ */
 
 export type { CpioPart } from "../formats/cpio/index.ts";
 export {

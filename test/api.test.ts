@@ -20,13 +20,6 @@ describe("the reports in docs/api", () => {
 });
 
 describe("examples in comments", () => {
-  const folder = new ExampleFolder();
-  beforeAll(() => {
-    folder.prepare();
-    for (const name of ["root", "one", "two"]) folder.build("ext4", `${name}.ext4`, "rootfs");
-  });
-  afterAll(() => folder.remove());
-
   const sources = ["src", "formats"].flatMap((directory) =>
     readdirSync(join(top, directory), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts"))
@@ -34,6 +27,12 @@ describe("examples in comments", () => {
       .map((name) => join(directory, name)),
   );
   const examples = sources.flatMap(commentExamples);
+  const folder = new ExampleFolder(examples);
+  beforeAll(() => {
+    folder.prepare();
+    for (const name of ["root", "one", "two"]) folder.build("ext4", `${name}.ext4`, "rootfs");
+  });
+  afterAll(() => folder.remove());
 
   test.each(examples)("$name", (example) => folder.run(example));
 

@@ -9,12 +9,12 @@ import { flagOf, type Option, treeOptions } from "../src/image/options.ts";
 import { ExampleFolder, runnableBlocks } from "./example-run.ts";
 
 const top = dirname(import.meta.dirname);
-const folder = new ExampleFolder();
-beforeAll(() => folder.prepare());
-afterAll(() => folder.remove());
 
 describe("examples", () => {
   const blocks = ["README.md", "docs/tree-txt.md"].flatMap(runnableBlocks);
+  const folder = new ExampleFolder(blocks);
+  beforeAll(() => folder.prepare());
+  afterAll(() => folder.remove());
 
   test("there are some", () => {
     expect(blocks.filter(({ language }) => language === "sh").length).toBeGreaterThan(4);

@@ -1,4 +1,17 @@
-// `fsynth/qemu`: boots images under QEMU. For Node, Bun and Deno.
+/**
+ * Boots images under QEMU, without root (docs/boot.md). For Node, Bun and Deno.
+ *
+ * @example
+ * ```ts no-run
+ * import { buildExt4, fromDirectory } from "fsynth";
+ * import { boot } from "fsynth/qemu";
+ * const { reason, error } = await boot({ root: buildExt4(fromDirectory("rootfs")), expect: "login:", timeout: 60 });
+ * if (error) throw error;
+ * console.log(reason);
+ * ```
+ *
+ * @packageDocumentation
+ */
 
 export type { Choice } from "./accelerator.ts";
 export {

@@ -13,6 +13,13 @@ import type { Content } from "../tree/content.ts";
  * any kind, or a whole disk. They must stay as they are while the image is in use.
  *
  * Throws `source` for archives, of which an image has to be built first, and `io` for what cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { serveImage, storedImage } from "fsynth/serve";
+ * const server = await serveImage(await storedImage("root.ext4"), { socket: "stored.sock" });
+ * await server.close();
+ * ```
  */
 export async function storedImage(path: string, options: SpoolOptions = {}): Promise<Image> {
   const { image } = await openImageBytes(path, options);
