@@ -17,7 +17,7 @@ export function dumpGolden(bytes: Uint8Array): string {
       target.set(bytes.subarray(offset, offset + target.length));
     },
   };
-  const format = formats.find(({ recognises, records }) => records && recognises?.(image));
-  if (format?.records === undefined) throw new FsynthError("unsupported", "no format knows the records of the image");
-  return `${[...recordText(format.records(image), { most: MOST })].join("\n")}\n`;
+  const records = formats.find((format) => format.records && format.recognises?.(image))?.records?.(image);
+  if (records === undefined) throw new FsynthError("unsupported", "no format knows the records of the image");
+  return `${[...recordText(records, { most: MOST })].join("\n")}\n`;
 }

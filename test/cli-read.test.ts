@@ -155,6 +155,11 @@ describe("inspect", () => {
     expect(fsynth(["inspect", "--records", archive])).toMatchObject({ status: 3, stdout: "" });
     expect(fsynth(["inspect", "--records", join(dir, "..")]).status).not.toBe(70);
     expect(fsynth(["inspect", "--records", "--json", image])).toMatchObject({ status: 2 });
+    fs.writeFileSync(join(dir, "nothing"), "");
+    for (const command of [["inspect", "--records"], ["inspect"], ["check"]]) {
+      const told = fsynth([...command, join(dir, "nothing")]);
+      expect(told).toMatchObject({ status: 3, stderr: expect.stringContaining("it is empty") as string });
+    }
     fs.writeFileSync(join(dir, "text"), "no image");
     expect(fsynth(["inspect", "--records", join(dir, "text")])).toMatchObject({
       status: 3,

@@ -81,7 +81,10 @@ async function listed(
     const path = join(folder, "archive");
     await planCase(golden).writeTo(path);
     const { status, stdout, stderr } = run(program, [...args, path]);
-    return [stdout.toString("latin1").split("\n").length - 1, status === 0 ? stderr.toString() : `status ${status}: ${stderr}`];
+    return [
+      stdout.toString("latin1").split("\n").length - 1,
+      status === 0 ? stderr.toString() : `status ${String(status)}: ${stderr.toString()}`,
+    ];
   });
 }
 

@@ -61,6 +61,12 @@ make mke2fs-sparse-super2 "$e2" "mke2fs -q -t ext4 -O ^has_journal,^resize_inode
 make mke2fs-blocks-64k "$e2" "mke2fs -q -F -t ext4 -O ^has_journal -b 65536 $uuid -d src image 16M"
 make mke2fs-quota "$e2" "mke2fs -q -t ext4 -O ^has_journal,quota,project -I 256 $uuid -d src image 4M"
 make mke2fs-revision-0 "$e2" "mke2fs -q -r 0 -b 1024 -U 12345678-1234-4234-8234-123456789abc -d plain image 2M"
+for form in ext3 ext4; do
+  open=jo
+  [ $form = ext3 ] || open='jo -c -v 3'
+  make debugfs-journal-$form "$e2" "mke2fs -q -t $form -b 1024 -J size=1 $uuid -d src image 6M && head -c 2048 /dev/zero | tr '\\0' x > blocks &&
+    printf '%s\n' '$open' 'jw -b 5000,5001 blocks' 'jw -r 5001' 'jw -b 5002,5003 blocks' jc > commands && debugfs -w -f commands image"
+done
 make e2fsck-htree "$e2" "mke2fs -q -t ext4 -O ^has_journal -b 1024 $uuid -d src image 4M && (e2fsck -fyD image || [ \$? -le 1 ])"
 make genext2fs-ext2 "$(genext2fs --version 2>&1 | head -1)" 'genext2fs -b 2048 -N 128 -d plain image'
 

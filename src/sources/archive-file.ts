@@ -62,7 +62,9 @@ export class ArchiveFile {
   /** Fills `target` from `offset`; `last` when that ends a content. Throws `source` when the archive is not what it was. */
   read(offset: number, target: Uint8Array, last: boolean): void {
     noteRead(this);
-    const count = target.length <= SMALL ? this.#readSmall(offset, target) : this.#readAt(offset, target);
+    // Of an empty file there is nothing to read, and no window.
+    const count =
+      target.length === 0 ? 0 : target.length <= SMALL ? this.#readSmall(offset, target) : this.#readAt(offset, target);
     if (last) this.#readToEnd++;
     if (count < target.length) {
       this.check();

@@ -241,7 +241,7 @@ class Replaying {
     const { incompat, checksums, blockSize } = this.journal;
     const wide = (incompat & JournalFeatures["64bit"]) !== 0;
     const third = (incompat & JournalFeatures.csum_v3) !== 0;
-    const size = third ? JournalTag3.size : (wide ? 12 : 8) + ((incompat & JournalFeatures.csum_v2) !== 0 ? 2 : 0);
+    const size = tagSize(incompat);
     const end = blockSize - (checksums ? 4 : 0);
     const tags: Logged[] = [];
     for (let from: number = JournalHeader.size; from + size <= end; ) {
@@ -330,6 +330,13 @@ const FAST_COMMIT_HEAD = 9;
 const FAST_COMMIT_HEAD_SIZE = 8;
 
 /** Order of transaction numbers, which wrap around. */
+/** Bytes of a tag in a descriptor block, its UUID not counted. */
+export function tagSize(incompat: number): number {
+  if ((incompat & JournalFeatures.csum_v3) !== 0) return JournalTag3.size;
+  const wide = (incompat & JournalFeatures["64bit"]) !== 0;
+  return (wide ? 12 : 8) + ((incompat & JournalFeatures.csum_v2) !== 0 ? 2 : 0);
+}
+
 function isBefore(a: number, b: number): boolean {
   return ((a - b) | 0) < 0;
 }

@@ -7,7 +7,6 @@ import { isZero } from "../../../src/bytes/zero.ts";
 import { type ImageRecord, paddedView, recordAt, spellBytes } from "../../../src/image/records.ts";
 import { EXTENT_ENTRY_SIZE, Extent, ExtentHeader, ExtentIndex } from "../disk/extent.ts";
 import { GOOD_OLD_INODE_SIZE, I_BLOCK, Inode, InodeFlags } from "../disk/inode.ts";
-import { JOURNAL_MAGIC, JournalHeader, JournalSuperblock } from "../disk/journal.ts";
 import { XATTR_MAGIC, XattrEntry, XattrHeader } from "../disk/xattr.ts";
 import { refuse } from "./fault.ts";
 import { blockArea, type InodeRecord } from "./inodes.ts";
@@ -15,6 +14,7 @@ import { isMapped } from "./mapped.ts";
 import { readMapping, walkMapping } from "./mapping.ts";
 import type { Node, Nodes } from "./nodes.ts";
 import { directoryRecords } from "./records-directory.ts";
+import { journalRecords } from "./records-journal.ts";
 import { blockXattrs, type StoredXattr, storedXattrs } from "./xattrs.ts";
 
 const octal = (mode: number): string | number => (mode === 0 ? 0 : `0${mode.toString(8)}`);
@@ -69,7 +69,7 @@ export class InodeRecords {
     yield* this.#map(inode);
     yield* this.#xattrs(inode);
     if (inode.kind === "directory") yield* directoryRecords(this.nodes.opened, inode, this.named);
-    if (number === this.nodes.opened.superblock.journalInode) yield* this.#journal(inode);
+    if (number === this.nodes.opened.superblock.journalInode) yield* journalRecords(this.nodes.opened, inode);
   }
 
   *#map(inode: InodeRecord): Generator<ImageRecord> {
@@ -133,21 +133,6 @@ export class InodeRecords {
     const bytes = disk.block(inode.fileAcl);
     yield recordAt(XattrHeader, viewOf(bytes), 0, { offset, what: `xattr block ${inode.fileAcl}`, depth: 1 });
     for (const xattr of blockXattrs(disk, inode, refuse)) yield entryRecord(bytes, xattr, offset);
-  }
-
-  /** The journal's superblock, and whatever of its log was written. */
-  *#journal(inode: InodeRecord): Generator<ImageRecord> {
-    const { disk, superblock: sb } = this.nodes.opened;
-    for (const { logical, physical, count } of readMapping(disk, inode, refuse).runs) {
-      for (let i = 0; i < count; i++) {
-        const bytes = disk.block(physical + i);
-        const view = viewOf(bytes);
-        const offset = (physical + i) * sb.blockSize;
-        if (JournalHeader.f.h_magic.get(view, 0) !== JOURNAL_MAGIC) continue;
-        const what = logical + i === 0 ? "journal superblock" : `journal, block ${logical + i}`;
-        yield recordAt(logical + i === 0 ? JournalSuperblock : JournalHeader, view, 0, { offset, what, depth: 1 });
-      }
-    }
   }
 }
 
