@@ -1,4 +1,17 @@
-// cpio archives in the newc form, which Linux unpacks as initramfs.
+/**
+ * cpio archives in the newc form, which Linux unpacks as initramfs: its Documentation/driver-api/early-userspace/buffer-format.rst
+ * and init/initramfs.c (formats/cpio/README.md).
+ *
+ * @example
+ * ```ts
+ * import { Tree, buildImage } from "fsynth";
+ * import { cpio } from "fsynth/formats/cpio";
+ * const tree = new Tree().file("/init", "#!/bin/sh\n", { mode: 0o755 });
+ * await buildImage(cpio, "cpio", tree, { checksum: true }).writeTo("initrd.cpio");
+ * ```
+ *
+ * @packageDocumentation
+ */
 
 import type { Format } from "../../src/image/format.ts";
 import { checkCpio, openCpio, recognisesCpio } from "./open.ts";

@@ -1,4 +1,17 @@
-// ext2, ext3 and ext4 as one format with several profiles.
+/**
+ * ext2, ext3 and ext4 as one format with several profiles. What is written and read follows Linux's Documentation/filesystems/ext4 and
+ * fs/ext4, and what e2fsck demands (formats/ext/README.md).
+ *
+ * @example
+ * ```ts
+ * import { Tree, buildImage } from "fsynth";
+ * import { ext, extOptions } from "fsynth/formats/ext";
+ * console.log(ext.profiles.map(({ name }) => name), extOptions.blockSize.default);
+ * await buildImage(ext, "ext2-netbsd", new Tree(), { blockSize: 1024 }).writeTo("netbsd.ext2");
+ * ```
+ *
+ * @packageDocumentation
+ */
 
 import type { Format } from "../../src/image/format.ts";
 import { checkExt } from "./check/check.ts";
