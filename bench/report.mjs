@@ -33,7 +33,11 @@ export function chapter(results) {
     losses(measured, rows),
     table(
       ["work", "command", "wall, s", "least – most", "CPU, s", "peak, MiB", "output, MiB", "on disk, MiB", "runs", "remarks"],
-      measured.flatMap(({ scenario, result }) => result.commands.map((command) => figureRow(scenario, command))),
+      measured.flatMap(({ scenario, result }) =>
+        result.commands.map((command) =>
+          figureRow(scenario, command, result.fsynth === results.fsynth ? undefined : result.fsynth),
+        ),
+      ),
     ),
   ].join("\n");
 }
@@ -128,8 +132,10 @@ function losses(measured, rows) {
   return lines.length === 0 ? `${count}\n` : `${count} Where fsynth loses:\n\n${lines.join("\n")}\n`;
 }
 
-function figureRow(scenario, command) {
+/** `version` is that of fsynth where it is not the one that the rest was measured with. */
+function figureRow(scenario, command, version) {
   const remarks = [command.missing, command.failed, command.note, command.judged].filter(Boolean);
+  if (version && command.name === "fsynth") remarks.push(`fsynth ${version}`);
   if (command.heapPerEntry) remarks.push(`holds ${command.heapPerEntry} bytes of heap an entry`);
   if (command.wall === undefined) return [scenario.work, command.name, "–", "", "", "", "", "", "", remarks.join("; ")];
   const { wall, least, most, cpu, peak, size, allocated, runs } = command;

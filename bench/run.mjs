@@ -28,6 +28,9 @@ MKE2FS may name an mke2fs 1.47.1 or later that takes a tar, TAR2EXT4 a tar2ext4.
 
 const RESULTS = join(import.meta.dirname, "results.json");
 const README = join(import.meta.dirname, "README.md");
+// mke2fs and e2fsck live where an ordinary user's PATH may not look.
+process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
+
 const { values } = parseArgs({
   options: {
     only: { type: "string", multiple: true },
@@ -96,7 +99,7 @@ function bench() {
   const context = { corpus, work, copyTree: compiled("copy-tree", work), outputs: join(work, "outputs"), meter, runs };
   for (const scenario of chosen) {
     tell(`${scenario.name}: ${scenario.work}\n`);
-    results.scenarios[scenario.name] = runScenario(scenario, context, tell);
+    results.scenarios[scenario.name] = { fsynth: results.fsynth, ...runScenario(scenario, context, tell) };
     if (values.json) fs.writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
   }
   process.stdout.write(chapter(results));
