@@ -13,7 +13,7 @@ import { scenarios } from "./scenarios.mjs";
 
 const HELP = `usage: npm run bench [-- OPTIONS]
 
-  --only NAME     only this scenario; can be repeated
+  --only NAME...  only these scenarios
   --runs N        counted runs of each command, after one that warms up (default 5)
   --corpora DIR   what bench/make-corpora.mjs made (default bench/corpora; npm run corpora makes it)
   --work DIR      where outputs go (default bench/out; on /dev/shm no disk is in the figures)
@@ -31,7 +31,8 @@ const README = join(import.meta.dirname, "README.md");
 // mke2fs and e2fsck live where an ordinary user's PATH may not look.
 process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     only: { type: "string", multiple: true },
     runs: { type: "string", default: "5" },
@@ -69,10 +70,12 @@ if (values.help) {
 function bench() {
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1) fail(`--runs is "${values.runs}", expected a whole number from 1 on`);
-  for (const name of values.only ?? []) {
+  const only = values.only && [...values.only, ...positionals];
+  if (!only && positionals.length > 0) fail(`"${positionals[0]}" is no option; --only takes names of scenarios`);
+  for (const name of only ?? []) {
     if (!scenarios.some((scenario) => scenario.name === name)) fail(`no scenario "${name}"; --list names them`);
   }
-  const chosen = scenarios.filter(({ name }) => !values.only || values.only.includes(name));
+  const chosen = scenarios.filter(({ name }) => !only || only.includes(name));
   const corpus = (name) => join(resolve(values.corpora), name);
   const absent = new Set(chosen.flatMap(({ corpora }) => corpora).filter((name) => !fs.existsSync(corpus(name))));
   if (absent.size > 0) {
@@ -103,7 +106,7 @@ function bench() {
     if (values.json) fs.writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
   }
   process.stdout.write(chapter(results));
-  const whole = !values.only && runs >= 5 && !values.json;
+  const whole = !only && runs >= 5 && !values.json;
   if (values.update || whole) update(results);
   if (Object.values(results.scenarios).some(({ commands }) => commands[0].failed)) process.exitCode = 1;
 }
