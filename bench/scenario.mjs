@@ -6,6 +6,9 @@ import { measure } from "./meter.mjs";
 /** Seconds that one run of one command may take. */
 const LIMIT = 300;
 
+/** A scenario in which fsynth takes less than so many seconds has three times as many rounds: there the noise is larger. */
+const SHORT = 0.5;
+
 const JUDGES = {
   e2fsck: ["e2fsck", "-fn"],
   "bsdtar -tf": ["bsdtar", "-tf"],
@@ -22,6 +25,7 @@ export function runScenario(scenario, { ...context }, tell) {
   if (absent) return { work: scenario.work, commands: commands.map(({ name }) => ({ name, missing: absent })) };
   const told = [];
   const live = [];
+  let rounds = context.runs;
   for (const entry of commands) {
     const result = { name: entry.name, ...(entry.floor ? { floor: true } : {}), ...(entry.note ? { note: entry.note } : {}) };
     told.push(result);
@@ -31,8 +35,7 @@ export function runScenario(scenario, { ...context }, tell) {
       continue;
     }
     const command = entry.command(context);
-    const runs = entry.once ? 1 : Math.min(entry.most ?? context.runs, context.runs);
-    const state = { result, command, runs, samples: [], factor: entry.factor ?? 1 };
+    const state = { result, command, most: entry.once ? 1 : (entry.most ?? Infinity), samples: [], factor: entry.factor ?? 1 };
     const first = measure(context.meter, command, context.outputs, LIMIT);
     tell(`  ${entry.name}: ${first.failed ?? `${first.wall.toFixed(3)} s`} (warming up)\n`);
     if (first.failed) {
@@ -40,20 +43,21 @@ export function runScenario(scenario, { ...context }, tell) {
       if (entry === commands[0]) break; // without ours there is nothing to compare
       continue;
     }
+    if (entry === commands[0] && first.wall < SHORT) rounds *= 3;
     if (command.summary) context.summary = first.printed;
     if (scenario.judge && first.size !== undefined && !entry.factor && !entry.floor) judge(scenario.judge, first.image, result);
     if (entry.once) state.samples.push(first);
     live.push(state);
   }
   if (told[0].failed) return { work: scenario.work, commands: told };
-  for (let round = 0; round < context.runs; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const state of live) {
-      if (state.samples.length >= state.runs || state.result.failed) continue;
+      if (state.samples.length >= state.most || state.result.failed) continue;
       const sample = measure(context.meter, state.command, context.outputs, LIMIT);
       if (sample.failed) state.result.failed = sample.failed;
       else state.samples.push(sample);
     }
-    tell(`  round ${round + 1} of ${context.runs}\r`);
+    tell(`  round ${round + 1} of ${rounds}\r`);
   }
   tell("\n");
   for (const { result, samples, factor } of live) if (!result.failed) Object.assign(result, figures(samples, factor));
