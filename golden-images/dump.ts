@@ -1,7 +1,7 @@
 // The dump of a golden image: every record by name. Runs on every runtime.
 
 import { formats } from "../formats/index.ts";
-import { recordText } from "../src/image/records.ts";
+import { recordText } from "../src/image/record-text.ts";
 import { FsynthError } from "../src/index.ts";
 
 /** Of so many records of one kind in a row each is told; of longer rows the others have a checksum. */

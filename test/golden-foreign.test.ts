@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { formats } from "../formats/index.ts";
-import { recordText } from "../src/image/records.ts";
+import { recordText } from "../src/image/record-text.ts";
 import { type Content, fromImage, type Tree, writeTreeText } from "../src/index.ts";
 import { imageOf } from "./judge/broken.ts";
 import { type ForeignCase, foreignCases, foreignImage, foreignText } from "./judge/foreign.ts";

@@ -7,7 +7,8 @@ import { readGolden } from "../golden-images/build.ts";
 import { goldenCases, planCase, sourcesOf } from "../golden-images/cases.ts";
 import { be16, le32, raw, row, struct, viewOf } from "../src/bytes/struct.ts";
 import { FsynthError } from "../src/error.ts";
-import { bitRanges, type ImageRecord, recordAt, recordText, spellBytes } from "../src/image/records.ts";
+import { recordText } from "../src/image/record-text.ts";
+import { bitRanges, type ImageRecord, recordAt, spellBytes } from "../src/image/records.ts";
 import { makeVolume } from "../src/image/volume.ts";
 import { imageOf, patched, patchesArbitrary } from "./judge/broken.ts";
 

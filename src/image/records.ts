@@ -1,7 +1,6 @@
-// The records of an image as they stand on the disk, for people: what `fsynth inspect --records` prints and golden images keep.
+// The records of an image as they stand on the disk, for people. Formats give them; record-text.ts makes lines of them.
 
-import { crc32c } from "../bytes/crc.ts";
-import { decodeName, encodeName, escapeName } from "../bytes/names.ts";
+import { decodeName, escapeName } from "../bytes/names.ts";
 import { isZero } from "../bytes/zero.ts";
 
 /** A field's value: numbers and bytes as they are, or in words. */
@@ -80,146 +79,24 @@ export function bitRanges(map: Uint8Array, count: number, first = 0): string {
   return ranges.join(" ") || "none";
 }
 
-export interface RecordTextOptions {
-  /** Of so many records of one table in a row, this many and the last are shown, and a checksum of the rest. Default: all. */
-  readonly most?: number | undefined;
-}
+/** Records that are all zeros, told in runs of their numbers. */
+export class ZeroRuns {
+  #first: { readonly number: number; readonly offset: number } | undefined;
 
-/** Widest line that fields are put on. */
-const WIDTH = 120;
-/** Records of up to so many fields take one line, zeros among them. */
-const SMALL = 6;
+  /** `what` they are, such as `inodes`. */
+  constructor(readonly what: string) {}
 
-/**
- * Lines, without newlines. Fields that are zero are named with the first record of their table alone; records in a row that say
- * the same are one line that counts.
- */
-export function* recordText(
-  records: Iterable<ImageRecord>,
-  { most = Number.POSITIVE_INFINITY }: RecordTextOptions = {},
-): Generator<string> {
-  const seen = new Set<string | undefined>();
-  // The last record of each depth, and a row of those of depth 0.
-  const open: Item[] = [];
-  let row: Item[] = [];
-  for (const record of records) {
-    const { depth = 0, table } = record;
-    const item: Item = { record, kind: kindOf(record), body: bodyOf(record, !seen.has(table)), below: [] };
-    seen.add(table);
-    open.length = Math.min(open.length, depth);
-    const above = open.at(-1);
-    open.push(item);
-    if (above) {
-      above.below.push(item);
-      continue;
-    }
-    // What has something below it is worth its own lines.
-    const last = row.at(-1);
-    if (last && (last.kind !== item.kind || last.below.length > 0)) {
-      yield* rowText(row, most);
-      row = [];
-    }
-    row.push(item);
+  add(number: number, offset: number): void {
+    this.#first ??= { number, offset };
   }
-  yield* rowText(row, most);
-}
 
-interface Item {
-  readonly record: ImageRecord;
-  readonly kind: string;
-  readonly body: readonly string[];
-  readonly below: Item[];
-}
-
-/** The table, or what the record is without its numbers. */
-function kindOf({ table, what }: ImageRecord): string {
-  return table ?? what.replaceAll(/\d+/g, "");
-}
-
-function* rowText(row: readonly Item[], most: number): Generator<string> {
-  for (let i = 0; i < row.length; i++) {
-    const item = row[i] as Item; // i is in range
-    if (row.length > most + 2 && i === most) {
-      const rest = row.slice(i, -1).flatMap((one) => [...itemText(one, Number.POSITIVE_INFINITY)]);
-      const sum = crc32c(0, encodeName(rest.join("\n")));
-      yield `${indent(item.record)}… ${row.length - 1 - i} more, whose text has the checksum 0x${sum.toString(16).padStart(8, "0")}`;
-      i = row.length - 2;
-      continue;
-    }
-    yield* itemText(item, most);
-    let same = i;
-    while (isSame(item, row[same + 1])) same++;
-    if (same - i < 2) continue;
-    yield `${indent(item.record)}… and ${same - i} the same, up to ${(row[same] as Item).record.what}`;
-    i = same;
+  /** The run that ends with number `last`, if there is one. */
+  *end(last: number): Generator<ImageRecord> {
+    if (this.#first === undefined) return;
+    const { number, offset } = this.#first;
+    this.#first = undefined;
+    yield { offset, what: `${this.what} ${number} to ${last}: zeros`, fields: {} };
   }
-}
-
-function isSame(item: Item, next: Item | undefined): boolean {
-  return next !== undefined && item.below.length + next.below.length === 0 && item.body.join("\n") === next.body.join("\n");
-}
-
-function* itemText({ record, body, below }: Item, most: number): Generator<string> {
-  const { offset, what, table } = record;
-  const head = `${indent(record)}${offset} ${what}${table === undefined ? "" : ` (${table})`}`;
-  const [line, ...more] = body;
-  if (line === undefined) yield head;
-  else if (more.length === 0) yield `${head}: ${line}`;
-  else {
-    yield `${head}:`;
-    for (const part of body) yield `${indent(record)}    ${part}`;
-  }
-  for (let i = 0; i < below.length; ) {
-    let end = i + 1;
-    while (end < below.length && below[end]?.kind === below[i]?.kind) end++;
-    yield* rowText(below.slice(i, end), most);
-    i = end;
-  }
-}
-
-const indent = ({ depth = 0 }: ImageRecord): string => "  ".repeat(depth);
-
-function bodyOf({ fields, copyOf, depth = 0 }: ImageRecord, withZeros: boolean): string[] {
-  const entries = Object.entries(fields).map(([name, value]): [string, string] => [name, spell(name, value)]);
-  if (copyOf) {
-    const differs = entries.filter(([name]) => spell(name, fields[name]) !== spell(name, copyOf.fields[name]));
-    if (differs.length === 0) return [`as ${copyOf.what}`];
-    return [`as ${copyOf.what}, but ${differs.map(([name, text]) => `${name}=${text}`).join(" ")}`];
-  }
-  if (entries.length <= SMALL) {
-    const text = entries.map(([name, value]) => `${name}=${value}`).join(" ");
-    return text === "" ? [] : [text];
-  }
-  const width = WIDTH - 2 * depth;
-  const zeros = withZeros ? entries.filter(([, text]) => text === "0").map(([name]) => name) : [];
-  return [
-    ...wrapped(
-      entries.filter(([, text]) => text !== "0").map(([name, text]) => `${name}=${text}`),
-      width,
-    ),
-    ...wrapped(zeros, width - 6).map((line) => `zero: ${line}`),
-  ];
-}
-
-function wrapped(words: readonly string[], width: number): string[] {
-  const lines: string[] = [];
-  for (const word of words) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-}
-
-/** Fields that are read in hexadecimal. */
-const HEX = /magic|csum|checksum|chksum|hash$|_gen$|generation$/;
-
-function spell(name: string, value: RecordValue | undefined): string {
-  if (value === undefined) return "";
-  if (typeof value === "string") return value;
-  if (typeof value === "number") return HEX.test(name) && value > 0 ? `0x${value.toString(16)}` : String(value);
-  if (value instanceof Uint8Array) return spellBytes(value);
-  return spellRow(value);
 }
 
 /** Text in quotation marks where it is one, else hexadecimal digits; zeros at the end are left out, and 0 stands for nothing else. */
@@ -231,24 +108,6 @@ export function spellBytes(value: Uint8Array): string {
   const text = decodeName(used);
   if (/^[\0\x20-\x7e\u{a0}-\u{d7ff}\u{e000}-\u{10ffff}]*$/u.test(text)) return JSON.stringify(text).replaceAll("\\u0000", "\\0");
   return `0x${Array.from(used, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-}
-
-/** Numbers in a row: `5..9` ascending, `0*3` repeated. */
-function spellRow(row: readonly number[]): string {
-  if (row.every((number) => number === 0)) return "0";
-  const parts: string[] = [];
-  for (let i = 0; i < row.length; ) {
-    const from = row[i] as number; // i is in range
-    let same = i;
-    while (row[same + 1] === from) same++;
-    let next = i;
-    while (row[next + 1] === from + (next + 1 - i)) next++;
-    if (same - i >= 2) parts.push(`${from}*${same - i + 1}`);
-    else if (next - i >= 2) parts.push(`${from}..${row[next]}`);
-    else parts.push(String(from));
-    i = same - i >= 2 ? same + 1 : next - i >= 2 ? next + 1 : i + 1;
-  }
-  return `[${parts.join(" ")}]`;
 }
 
 /** A name as it is shown. */

@@ -1,6 +1,6 @@
 // The records of an image of any format, as text.
 
-import { recordText } from "../image/records.ts";
+import { recordText } from "../image/record-text.ts";
 import type { ImageSource, OpenOptions } from "./image.ts";
 import { openImageBytes } from "./image-bytes.ts";
 import { useFormat } from "./image-format.ts";

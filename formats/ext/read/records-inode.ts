@@ -4,7 +4,7 @@ import { flagNames } from "../../../src/bytes/flags.ts";
 import { decodeName, escapeName } from "../../../src/bytes/names.ts";
 import { viewOf } from "../../../src/bytes/struct.ts";
 import { isZero } from "../../../src/bytes/zero.ts";
-import { type ImageRecord, paddedView, recordAt, spellBytes } from "../../../src/image/records.ts";
+import { type ImageRecord, paddedView, recordAt, spellBytes, ZeroRuns } from "../../../src/image/records.ts";
 import { EXTENT_ENTRY_SIZE, Extent, ExtentHeader, ExtentIndex } from "../disk/extent.ts";
 import { GOOD_OLD_INODE_SIZE, I_BLOCK, Inode, InodeFlags } from "../disk/inode.ts";
 import { XATTR_MAGIC, XattrEntry, XattrHeader } from "../disk/xattr.ts";
@@ -32,21 +32,17 @@ export class InodeRecords {
   /** All inodes by number; those that are all zeros in runs. */
   *all(): Generator<ImageRecord> {
     const { superblock: sb, inodes } = this.nodes.opened;
-    let zeros: { readonly from: number; readonly offset: number } | undefined;
-    const run = function* (to: number): Generator<ImageRecord> {
-      if (zeros) yield { offset: zeros.offset, what: `inodes ${zeros.from} to ${to}: zeros`, fields: {} };
-      zeros = undefined;
-    };
+    const zeros = new ZeroRuns("inodes");
     for (let number = 1; number <= sb.inodes; number++) {
       const inode = inodes.read(number, refuse);
       if (!inode) continue;
-      if (isZero(inode.bytes, 0, inode.bytes.length)) zeros ??= { from: number, offset: inode.offset };
+      if (isZero(inode.bytes, 0, inode.bytes.length)) zeros.add(number, inode.offset);
       else {
-        yield* run(number - 1);
+        yield* zeros.end(number - 1);
         yield* this.#one(inode);
       }
     }
-    yield* run(sb.inodes);
+    yield* zeros.end(sb.inodes);
   }
 
   *#one(inode: InodeRecord): Generator<ImageRecord> {

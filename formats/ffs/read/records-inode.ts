@@ -5,7 +5,7 @@ import { decodeName, escapeName } from "../../../src/bytes/names.ts";
 import { viewOf } from "../../../src/bytes/struct.ts";
 import { isZero } from "../../../src/bytes/zero.ts";
 import { mappedContent } from "../../../src/image/mapped-content.ts";
-import { type ImageRecord, type RecordTable, recordAt, spellBytes, spellName } from "../../../src/image/records.ts";
+import { type ImageRecord, type RecordTable, recordAt, spellBytes, spellName, ZeroRuns } from "../../../src/image/records.ts";
 import { InodeFlags } from "../disk/dinode.ts";
 import { EXT_HEADER } from "../disk/extattr.ts";
 import { inodeOffset } from "./cylinder.ts";
@@ -21,11 +21,7 @@ import type { Node, Nodes } from "./nodes.ts";
 export function* inodeRecords(nodes: Nodes, named: (number: number) => string): Generator<ImageRecord> {
   const { disk } = nodes;
   const { superblock: sb } = disk;
-  let zeros: { readonly from: number; readonly offset: number } | undefined;
-  const run = function* (to: number): Generator<ImageRecord> {
-    if (zeros) yield { offset: zeros.offset, what: `inodes ${zeros.from} to ${to}: zeros`, fields: {} };
-    zeros = undefined;
-  };
+  const zeros = new ZeroRuns("inodes");
   const count = inodeCount(disk);
   for (let number = 0; number < count; number++) {
     // Places behind cg_initediblk hold anything.
@@ -33,7 +29,7 @@ export function* inodeRecords(nodes: Nodes, named: (number: number) => string): 
     const { initialised } = nodes.header(group);
     const offset = inodeOffset(sb, number);
     if (number % sb.ipg >= initialised) {
-      yield* run(number - 1);
+      yield* zeros.end(number - 1);
       const next = (group + 1) * sb.ipg;
       yield { offset, what: `inodes ${number} to ${next - 1}: not initialised`, fields: {} };
       number = next - 1;
@@ -41,13 +37,13 @@ export function* inodeRecords(nodes: Nodes, named: (number: number) => string): 
     }
     const bytes = new Uint8Array(sb.inodeSize);
     disk.readAt(offset, bytes);
-    if (isZero(bytes, 0, bytes.length)) zeros ??= { from: number, offset };
+    if (isZero(bytes, 0, bytes.length)) zeros.add(number, offset);
     else {
-      yield* run(number - 1);
+      yield* zeros.end(number - 1);
       yield* inodeRecord(nodes, parseInode(disk, number, offset, bytes), bytes, named);
     }
   }
-  yield* run(count - 1);
+  yield* zeros.end(count - 1);
 }
 
 function* inodeRecord(
