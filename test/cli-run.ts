@@ -20,9 +20,10 @@ export function requireFreshBuild(): void {
         .filter((name) => name.endsWith(ending))
         .map((name) => fs.statSync(join(root, folder, name)).mtimeMs),
     );
-  const built = fs.existsSync(join(root, "dist/node.tsbuildinfo")) ? newest("dist", ".tsbuildinfo") : 0;
+  const bundle = join(root, "dist/cli/main.js");
+  const built = fs.existsSync(bundle) ? fs.statSync(bundle).mtimeMs : 0;
   if (Math.max(newest("src", ".ts"), newest("formats", ".ts")) > built) {
-    throw new Error("dist is older than the sources; run npx tsc -b");
+    throw new Error("dist is older than the sources; run npm run build");
   }
 }
 

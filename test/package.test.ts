@@ -147,7 +147,7 @@ describe("the published package", () => {
       expect(files).toContain(path);
     }
     const strangers = files.filter(
-      (path) => !/^(bin|dist\/(src|formats)|src|formats)\//.test(path) && !/^[^/]+\.(md|json)$|^LICENSE$/.test(path),
+      (path) => !/^(bin|dist\/(cli|src|formats)|src|formats)\//.test(path) && !/^[^/]+\.(md|json)$|^LICENSE$/.test(path),
     );
     expect(strangers).toEqual([]);
     expect(files.filter((path) => /\.tsbuildinfo$|\.test\.|\.long\./.test(path))).toEqual([]);

@@ -1,6 +1,7 @@
 // The command line: picks the command, and turns its end into an exit status. What a command needs is loaded when it runs.
 
 import { reportFailure } from "./failure.ts";
+import { keepNewSpaceSmall } from "./heap.ts";
 import { print } from "./print.ts";
 import { catchSignals } from "./signals.ts";
 import { version } from "./version.ts";
@@ -62,6 +63,7 @@ async function main(args: readonly string[]): Promise<number> {
   throw usage(`unknown ${what} "${name}"${suggestion(name, Object.keys(COMMANDS))}; fsynth --help shows what there is`);
 }
 
+keepNewSpaceSmall();
 catchSignals();
 
 // What nobody awaits: a standard stream that breaks between two writes, or a bug.

@@ -1,9 +1,8 @@
 // Which fsynth this is.
 
-import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 
-/** The version of the package. */
+/** The version of the package, which the built command line finds by its name, wherever in the package it lies. */
 export function version(): string {
-  const manifest = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(manifest) as { version: string }).version;
+  return (createRequire(import.meta.url)("fsynth/package.json") as { version: string }).version;
 }
