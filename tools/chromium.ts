@@ -92,7 +92,7 @@ class ProtocolPipe {
     answers.setEncoding("utf8").on("data", (text: string) => this.#take(text));
     this.#gone = new Promise((resolve) => {
       const end = (why: string): void => {
-        for (const { reject } of this.#waiting.values()) reject(new Error(`Chromium ended: ${why}\n${this.#said}`));
+        for (const waiting of this.#waiting.values()) waiting.reject(new Error(`Chromium ended: ${why}\n${this.#said}`));
         this.#waiting.clear();
         resolve();
       };
@@ -180,8 +180,8 @@ async function openPage(
         });
       });
       try {
-        const { errorText } = await send("Page.navigate", { url });
-        if (errorText !== undefined) throw new Error(`${url}: ${String(errorText)}`);
+        const { errorText } = (await send("Page.navigate", { url })) as { readonly errorText?: string };
+        if (errorText !== undefined) throw new Error(`${url}: ${errorText}`);
         await loaded;
       } finally {
         clearTimeout(timer);

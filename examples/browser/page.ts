@@ -7,13 +7,16 @@ const files = element<HTMLInputElement>("files");
 const profile = element<HTMLSelectElement>("profile");
 const buildButton = element<HTMLButtonElement>("build");
 const progress = element<HTMLProgressElement>("progress");
-const download = element<HTMLAnchorElement>("download");
 
 /** In the order in which they are laid over each other. */
 const layers: File[] = [];
 let profiles: readonly FormProfile[] = [];
 let common: readonly FormOption[] = [];
 let busy = false;
+/** What the image at work is made of. */
+let asked: BuildRequest | undefined;
+/** Where the last image can be saved from. */
+let saved: string | undefined;
 
 const code = URL.createObjectURL(new Blob([element("worker").textContent ?? ""], { type: "text/javascript" }));
 const worker = new Worker(code);
@@ -133,11 +136,16 @@ function fail(sentence: string): void {
 function showImage(reply: Extract<Reply, { kind: "image" }>): void {
   busy = false;
   const { blob, sha256, uuid, seconds, warnings, problems, map } = reply;
-  const now = chosen()?.name ?? "img";
-  if (download.href !== "") URL.revokeObjectURL(download.href);
-  download.href = URL.createObjectURL(blob);
-  download.download = `${(layers[0]?.name ?? "image").replace(/\.(tar|tgz|cpio|txt|img)?(\.(gz|zst))?$/, "")}.${now}`;
+  if (saved !== undefined) URL.revokeObjectURL(saved);
+  saved = URL.createObjectURL(blob);
+  const download = document.createElement("a");
+  const stem = (asked?.layers[0]?.name ?? "image").replace(/\.(tar|tgz|cpio|txt|img)?(\.(gz|zst))?$/, "");
+  download.id = "download";
+  download.className = "main";
+  download.href = saved;
+  download.download = `${stem}.${asked?.profile ?? "img"}`;
   download.textContent = `Download ${download.download}`;
+  element("save").replaceChildren(download);
   const facts: [string, string][] = [
     ["size", `${blob.size.toLocaleString("en")} bytes`],
     ["sha256", sha256],
@@ -152,7 +160,7 @@ function showImage(reply: Extract<Reply, { kind: "image" }>): void {
     head.scope = "row";
     head.textContent = name;
     cell.textContent = value;
-    cell.id = `fact-${name}`;
+    if (name !== "warning") cell.id = `fact-${name}`;
     row.append(head, cell);
     return row;
   });
@@ -168,8 +176,8 @@ async function build(): Promise<void> {
   element("result").hidden = true;
   progress.value = 0;
   showState("making it …");
-  const request: BuildRequest = { layers, profile: profile.value, options: await given() };
-  worker.postMessage(request);
+  asked = { layers: [...layers], profile: profile.value, options: await given() };
+  worker.postMessage(asked);
 }
 
 profile.addEventListener("change", showProfile);
