@@ -152,6 +152,13 @@ describe("a record", () => {
       env: { TZ: "Asia/Tokyo", LC_ALL: "tr_TR.UTF-8" },
     });
     expect(fs.readFileSync(at("again.json"), "utf8")).toBe(text);
+    // One directory as it is: its digest is that of the tree, which verify takes anew. With options it is another.
+    const { tree, sources } = record() as Parsed & { tree: string; sources: { tree: string }[] };
+    expect(tree).toBe(sources[0]?.tree);
+    ok(["verify", "again.json"]);
+    ok(build("-f", "ffs2", "--owner", "5:5", "--record", "again.json", "-o", "image", "root"));
+    expect(record("again.json").tree).not.toBe(tree);
+    expect(record("again.json").sources).toEqual(sources);
   });
 
   test.each(["gz", "zst"])("holds the digest of the compressed form: .%s", (ending) => {

@@ -124,7 +124,7 @@ export class Ledger {
     const options = recordedOptions(format, profile, inputs);
     this.#inputs = {
       path: this.#flags.output as string, // a build has one
-      tree: await plannedTreeDigest(tree, inputs, profile),
+      tree: this.#asRead(inputs) ?? (await plannedTreeDigest(tree, inputs, profile)),
       sources: this.#sources,
       sourceOptions: {
         exclude,
@@ -138,6 +138,12 @@ export class Ledger {
       ...(Object.keys(this.#optionFiles).length > 0 && { optionFiles: this.#optionFiles }),
       ...(how.epoch !== undefined && { sourceDateEpoch: how.epoch }),
     };
+  }
+
+  /** The digest of a directory that is planned just as it was read: it need not be read once more. */
+  #asRead(inputs: Readonly<Record<string, unknown>>): string | undefined {
+    const changed = Object.keys(inputs).some((name) => name !== "allowLoss" && Object.hasOwn(treeOptions, name));
+    return this.#sources.length === 1 && this.#flags.holes === undefined && !changed ? this.#sources[0]?.tree : undefined;
   }
 
   /** Writes the image by `write`, and the record with it: both are there in the end, or neither. */
