@@ -10,7 +10,7 @@ export function readme(text, all) {
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (begin === -1 || end < begin) throw new Error(`bench/README.md lacks its markers "${BEGIN}" and "${END}"`);
   const chapters = Object.entries(all).map(
-    ([where, results]) => `## Outputs on ${where === "disk" ? "a disk" : "a tmpfs"}\n\n${chapter(results)}`,
+    ([where, results]) => `### Outputs on ${where === "disk" ? "a disk" : "a tmpfs"}\n\n${chapter(results)}`,
   );
   return `${text.slice(0, begin + BEGIN.length)}\n\n${chapters.join("\n")}\n${text.slice(end)}`;
 }
@@ -51,7 +51,7 @@ function machineLine({ date, fsynth, machine, tools, meter, output, load, archiv
     `${date}, fsynth ${fsynth}, Node ${machine.node.slice(1)}; times and memory by ${meter}; load ${load} at the start.`,
     `${machine.system}, Linux ${machine.kernel}, ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB; outputs on ${output}.`,
     `Tools: ${list(tools, String)}.`,
-    `Corpora, bytes: ${list(archives, String)}.`,
+    ...(Object.keys(archives).length > 0 ? [`Corpora, bytes: ${list(archives, String)}.`] : []),
   ];
   return `${lines.join("\n")}\n`;
 }
