@@ -132,10 +132,16 @@ export class HttpClients {
   }
 }
 
-/** Rejects when the client is gone. */
+/** Rejects when the client is gone; what it did not take is never told of otherwise. */
 function sent(response: ServerResponse, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    response.write(bytes, (error) => (error ? reject(error) : resolve()));
+    const gone = (): void => reject(new Error("the client is gone"));
+    if (response.destroyed) gone();
+    response.once("close", gone);
+    response.write(bytes, () => {
+      response.off("close", gone);
+      resolve();
+    });
   });
 }
 
