@@ -24,8 +24,8 @@ const READERS = [
 export const bundleBudgets: readonly BundleBudget[] = [
   {
     code: 'export { Tree } from "fsynth";',
-    start: { minified: 10_000, gzip: 4_050 },
-    whole: { minified: 10_000, gzip: 4_000 },
+    start: { minified: 10_300, gzip: 4_250 },
+    whole: { minified: 10_300, gzip: 4_150 },
     without: ["formats/", "src/sinks/", "src/sources/", "src/compare/"],
   },
   {
