@@ -2,6 +2,7 @@
 
 import { Option } from "commander";
 import { host } from "#host";
+import { firstDifference } from "../bytes/difference.ts";
 import { decodeName, quoteName } from "../bytes/names.ts";
 import { diffImages, type ImageDifferences } from "../compare/images.ts";
 import { FsynthError } from "../error.ts";
@@ -130,7 +131,7 @@ async function imageFile({ image, compressed }: BuildRecord): Promise<Compared |
 
 /** In what the image file and the image that is built now differ; undefined, with a note, where the file cannot be read as an image. */
 async function explained(
-  { image }: BuildRecord,
+  { image, compressed }: BuildRecord,
   rebuilt: Image,
   flags: VerifyFlags,
   notes: string[],
@@ -143,7 +144,29 @@ async function explained(
   } catch (error) {
     if (!(error instanceof FsynthError) || error.code === "io") throw error;
     notes.push(`what the file holds cannot be compared: ${error.message}`);
+    if (!compressed) notes.push(await firstDifferingByte(hostPath(image.path), rebuilt));
     return undefined;
+  }
+}
+
+/** Bytes compared at once. */
+const WINDOW = 1 << 20;
+
+/** Where a file that is no image any more first differs from the image. */
+async function firstDifferingByte(path: string, image: Image): Promise<string> {
+  const file = host.files.openRead(path);
+  try {
+    const common = Math.min(file.size, image.size);
+    const window = new Uint8Array(Math.min(WINDOW, common));
+    for (let at = 0; at < common; at += WINDOW) {
+      const length = Math.min(WINDOW, common - at);
+      file.readAt(at, window.subarray(0, length));
+      const place = firstDifference(window, await image.read(at, length), 0, length);
+      if (place < length) return `its first byte that differs from what is built now is ${at + place}`;
+    }
+    return `it has ${file.size} bytes, what is built now ${image.size}; those that both have are the same`;
+  } finally {
+    file.close();
   }
 }
 

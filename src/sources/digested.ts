@@ -1,15 +1,14 @@
 // Sources with the digests of what is read of them: for those who write down, or hold, what goes into an image.
 
 import { host } from "#host";
-import { quoteName } from "../bytes/names.ts";
-import { FsynthError } from "../error.ts";
-import type { FileStat, ReadHandle } from "../host/port.ts";
 import { Turns } from "../host/turn.ts";
 import type { Content } from "../tree/content.ts";
 import { treeDigest } from "../tree/digest.ts";
 import type { Node } from "../tree/node.ts";
 import { type OverlayRules, Tree } from "../tree/tree.ts";
+import { DigestedStream, toHex } from "./digested-stream.ts";
 import { addDirectory } from "./directory.ts";
+import { HeldHandle } from "./held-handle.ts";
 import { FileInput, openInput, StreamInput } from "./input.ts";
 import { addInput, addRecognised, fileContent, folderOf, type ReadKind, type SourceOptions } from "./source.ts";
 
@@ -136,63 +135,6 @@ async function addBytes(
   }
 }
 
-/** A file that stays open until it is known that nothing of it changed between its digest and its reading. */
-class HeldHandle implements ReadHandle {
-  readonly size: number;
-  readonly #seen: FileStat;
-  #held = true;
-  #closed = false;
-
-  constructor(
-    readonly path: string,
-    readonly handle: ReadHandle,
-  ) {
-    this.#seen = handle.stat();
-    this.size = this.#seen.size;
-  }
-
-  readAt(offset: number, target: Uint8Array): number {
-    return this.handle.readAt(offset, target);
-  }
-
-  /** {@link readAt} that throws `source` where the file ends too early. */
-  readAll(offset: number, target: Uint8Array): void {
-    if (this.readAt(offset, target) < target.length) throw this.#changed();
-  }
-
-  stat(): FileStat {
-    return this.handle.stat();
-  }
-
-  /** Throws `source` unless size and mtime are what they were at first. */
-  check(): void {
-    const { size, mtimeSec, mtimeNsec } = this.handle.stat();
-    if (size !== this.size || mtimeSec !== this.#seen.mtimeSec || mtimeNsec !== this.#seen.mtimeNsec) throw this.#changed();
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (!this.#held) this.handle.close();
-  }
-
-  /** From now on {@link close} closes; at once, where it was called before. */
-  release(): void {
-    this.#held = false;
-    if (this.#closed) this.handle.close();
-  }
-
-  #changed(): FsynthError {
-    return new FsynthError(
-      "source",
-      `${quoteName(this.path)} changed while it was read; expected the ${this.size} bytes that were digested`,
-      {
-        path: this.path,
-      },
-    );
-  }
-}
-
 /** Bytes read at once. */
 const WINDOW = 4 << 20;
 
@@ -214,47 +156,4 @@ async function digestOf(size: number, read: (offset: number, target: Uint8Array)
 /** SHA-256 of all bytes of a content, lower-case hex. */
 export function contentSha256(content: Content): Promise<string> {
   return digestOf(content.size, (offset, target) => content.read(offset, target));
-}
-
-/** A stream that is digested while somebody reads it. */
-class DigestedStream {
-  readonly #hash = host.sha256();
-  readonly #iterator: AsyncIterator<Uint8Array>;
-  #ended = false;
-
-  constructor(stream: AsyncIterable<Uint8Array>) {
-    this.#iterator = stream[Symbol.asyncIterator]();
-  }
-
-  /** Leaving early leaves the rest where it is. */
-  async *chunks(): AsyncGenerator<Uint8Array, void, void> {
-    for (let chunk = await this.#next(); chunk; chunk = await this.#next()) yield chunk;
-  }
-
-  /** Of all bytes, those included that the reader had no use for. */
-  async digest(): Promise<string> {
-    while ((await this.#next()) !== undefined);
-    return toHex(this.#hash.digest());
-  }
-
-  async close(): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = true;
-    await this.#iterator.return?.();
-  }
-
-  async #next(): Promise<Uint8Array | undefined> {
-    if (this.#ended) return undefined;
-    const { done, value } = await this.#iterator.next();
-    if (done === true) {
-      this.#ended = true;
-      return undefined;
-    }
-    this.#hash.update(value);
-    return value;
-  }
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
