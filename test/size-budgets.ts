@@ -55,4 +55,4 @@ export const bundleBudgets: readonly BundleBudget[] = [
 ];
 
 /** Of the tarball that npm publishes: the files in it, its bytes, and those of what is in it. */
-export const packageBudget = { files: 1_950, packed: 1_560_000, unpacked: 6_450_000 };
+export const packageBudget = { files: 1_850, packed: 1_560_000, unpacked: 6_450_000 };

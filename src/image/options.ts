@@ -28,9 +28,9 @@ export interface Option<Input = unknown, Value = unknown> {
 export type OptionTable = Readonly<Record<string, Option<never, unknown>>>;
 
 /** What the API takes for a table: every option may be left out; text is read as on the command line. */
-export type OptionInputs<T extends OptionTable> = {
-  readonly [K in keyof T]?: (T[K] extends Option<infer Input, unknown> ? Input : never) | undefined;
-};
+export type OptionInputs<T extends OptionTable> = string extends keyof T
+  ? Readonly<Record<string, unknown>> // of a format that is known only when the program runs
+  : { readonly [K in keyof T]?: (T[K] extends Option<infer Input, unknown> ? Input : never) | undefined };
 
 /** All options of a table, resolved. */
 export type OptionValues<T extends OptionTable> = {
