@@ -33,7 +33,10 @@ export function findRuntimes(top: string): Runtime[] {
     { name: "Deno", binary: join(packages, `@deno/linux-${deno}-glibc/deno`), args: ["run", "--allow-all", "--cached-only"] },
   ];
   if (!runtimes.every(({ binary }) => existsSync(binary))) {
-    execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+      cwd: folder,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
   }
   for (const { name, binary } of runtimes) if (!existsSync(binary)) throw new Error(`${name}: nothing is at ${binary}`);
   return runtimes;

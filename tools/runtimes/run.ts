@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { bundleScript } from "../bundle.ts";
 import { startChromium } from "../chromium.ts";
 import { findRuntimes, type Runtime, versionOf } from "./binaries.ts";
+import { runCommands } from "./command.ts";
+import type { Prepared } from "./files.ts";
 import { goldenDigests, prepare } from "./prepare.ts";
 import type { Outcome, Suite } from "./suite.ts";
 import { differences, type Row, table } from "./table.ts";
@@ -31,7 +33,8 @@ try {
   const { suite, prepared } = await prepare(top, folder);
   writeFileSync(join(folder, "suite.json"), JSON.stringify(suite));
   writeFileSync(join(folder, "prepared.json"), JSON.stringify(prepared));
-  const rows = runtimes.map(runChild);
+  const rows: Row[] = [];
+  for (const runtime of runtimes) rows.push(await runChild(runtime, prepared));
   rows.push(await runChromium(suite));
   const found = differences(rows, digests, (runtime, name) => LIMITS.get(`${runtime.split(" ")[0]}: ${name}`));
   console.log(table(rows, found));
@@ -40,26 +43,27 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function runChild(runtime: Runtime): Row {
+async function runChild(runtime: Runtime, prepared: Prepared): Promise<Row> {
   const scratch = join(folder, runtime.name.replace(" ", "-"));
   mkdirSync(scratch);
   const answer = `${scratch}.json`;
   const script = join(import.meta.dirname, "child.js");
   const paths = [join(folder, "suite.json"), join(folder, "prepared.json"), scratch, answer];
+  // Nothing of the caller's caches, and no looking for newer versions.
+  const env = { ...process.env, DENO_DIR: join(folder, "deno"), DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" };
   const started = performance.now();
   const { status, signal, error, stderr } = spawnSync(runtime.binary, [...runtime.args, script, ...paths], {
     cwd: top,
-    // Nothing of the caller's caches, and no looking for newer versions.
-    env: { ...process.env, DENO_DIR: join(folder, "deno"), DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    env,
     encoding: "utf8",
     timeout: LIMIT,
     stdio: ["ignore", "inherit", "pipe"],
   });
-  const seconds = (performance.now() - started) / 1000;
   const name = `${runtime.name.split(" ")[0]} ${versionOf(runtime)}`;
   if (error || status !== 0) throw new Error(`${name}: ${error?.message ?? `ended with ${status ?? signal}`}\n${stderr}`);
   const outcomes = JSON.parse(readFileSync(answer, "utf8")) as Outcome[];
-  return { runtime: name, outcomes, seconds };
+  outcomes.push(...(await runCommands(runtime, top, prepared, scratch, env)));
+  return { runtime: name, outcomes, seconds: (performance.now() - started) / 1000 };
 }
 
 async function runChromium(suite: Suite): Promise<Row> {

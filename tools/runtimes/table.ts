@@ -20,7 +20,7 @@ export interface Difference {
 
 /**
  * What differs: goldens from their digest, everything else from the first row. A failure differs from everything, and so
- * does a case that was not run, but for those of files where a runtime has none. `limit` gives the result that stands for what a runtime cannot do.
+ * does a case that was not run, but for those of files and commands where a runtime has none. `limit` gives the result that stands for what a runtime cannot do.
  */
 export function differences(
   rows: readonly Row[],
@@ -32,7 +32,7 @@ export function differences(
     const results = new Map(outcomes.map(({ name, result }) => [name, result]));
     const noFiles = runtime.startsWith("Chromium");
     return [...wanted].flatMap(([name, first]) => {
-      if (noFiles && name.startsWith("files/")) return [];
+      if (noFiles && /^(files|cli)\//.test(name)) return [];
       const expected = limit(runtime, name) ?? first;
       const result = results.get(name) ?? "not run";
       return result === expected && !result.startsWith("failed: ") ? [] : [{ runtime, name, result, expected }];
