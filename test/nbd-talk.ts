@@ -145,10 +145,11 @@ export class Talk {
   }
 
   /** The way into the transmission of clients of today; without `structured` as plain as can be. */
-  async go({ structured = true, allocation = structured, name = "" } = {}): Promise<OptionReply[]> {
+  async go(how: { readonly structured?: boolean; readonly name?: string } = {}): Promise<OptionReply[]> {
+    const { structured = true, name = "" } = how;
     await this.greet();
     if (structured) await this.option(OPT.structured);
-    if (allocation) await this.option(OPT.setMeta, contextData(name, "base:allocation"));
+    if (structured) await this.option(OPT.setMeta, contextData(name, "base:allocation"));
     this.structured = structured;
     return await this.option(OPT.go, infoData(name, 3));
   }
