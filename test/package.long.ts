@@ -69,7 +69,7 @@ describe("installed by npm", () => {
   beforeAll(() => {
     writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "empty", private: true, type: "module" }));
     // The machine's own settings of npm are none of the package's business.
-    const install = said("npm", ["install", "--prefer-offline", "--ignore-scripts", `./${packed.filename}`]);
+    const install = said("npm", ["install", "--prefer-offline", `./${packed.filename}`]);
     const warnings = install
       .split("\n")
       .filter((line) => /npm warn/i.test(line) && !/Unknown (user|project|env|cli) config/.test(line));
