@@ -8,8 +8,9 @@ import type { FileStat } from "../host/port.ts";
 import type { Warning } from "../image/plan.ts";
 import { excludeFilter } from "../tree/exclude.ts";
 import type { Metadata, Node, Time, Xattrs } from "../tree/node.ts";
+import { splitPath } from "../tree/path.ts";
 import { Tree } from "../tree/tree.ts";
-import { hostFileContent, isGone } from "./host-file.ts";
+import { hostFileContentIn, isGone } from "./host-file.ts";
 import { checkSourceOptions } from "./options.ts";
 import { readXattrs } from "./xattrs.ts";
 
@@ -70,16 +71,18 @@ export function addDirectory(tree: Tree, path: string, options: DirectoryOptions
   const xattrs = options.xattrs === "getfattr" ? readXattrs(path) : undefined;
   const making = new Making(xattrs, options.hardLinks !== "copy");
 
-  tree.put("/", making.node(path, "/", root), rules);
+  tree.put("/", making.node(path, "", "/", root), rules);
   const open: string[] = [""];
   for (let below = open.pop(); below !== undefined; below = open.pop()) {
     const directories: string[] = [];
+    const folder = path + below;
+    const parents = splitPath(below);
     for (const name of sorted(list(path, below))) {
       const inTree = `${below}/${name}`;
       if (excluded?.(inTree)) continue;
-      const stat = host.files.lstat(path + inTree);
-      if (stat === undefined) throw gone(inTree, path + inTree);
-      tree.put(inTree, making.node(path + inTree, inTree, stat), rules);
+      const stat = host.files.lstat(`${folder}/${name}`);
+      if (stat === undefined) throw gone(inTree, `${folder}/${name}`);
+      tree.put(inTree, making.node(folder, name, inTree, stat), rules, { parents, name });
       if (stat.kind === "directory") directories.push(inTree);
     }
     while (directories.length > 0) open.push(directories.pop() as string); // not empty
@@ -155,17 +158,18 @@ class Making {
     readonly keepLinks: boolean,
   ) {}
 
-  node(path: string, inTree: string, stat: FileStat): Node {
-    if (stat.nlink <= 1 || stat.kind === "directory" || !this.keepLinks) return this.#make(path, inTree, stat);
+  /** The node of `name` in `folder`; the root has no name. */
+  node(folder: string, name: string, inTree: string, stat: FileStat): Node {
+    if (stat.nlink <= 1 || stat.kind === "directory" || !this.keepLinks) return this.#make(folder, name, inTree, stat);
     const key = `${stat.dev}:${stat.ino}`;
     const known = this.#linked.get(key);
     if (known) return known;
-    const made = this.#make(path, inTree, stat);
+    const made = this.#make(folder, name, inTree, stat);
     this.#linked.set(key, made);
     return made;
   }
 
-  #make(path: string, inTree: string, stat: FileStat): Node {
+  #make(folder: string, name: string, inTree: string, stat: FileStat): Node {
     const time: Time = { sec: stat.mtimeSec, nsec: stat.mtimeNsec };
     const metadata: Metadata = {
       mode: stat.mode,
@@ -180,13 +184,17 @@ class Making {
     switch (stat.kind) {
       case "file":
         if (stat.size >= LARGE && stat.allocated < stat.size / 2) {
-          this.sparse = { first: this.sparse?.first ?? path, count: (this.sparse?.count ?? 0) + 1 };
+          this.sparse = { first: this.sparse?.first ?? `${folder}/${name}`, count: (this.sparse?.count ?? 0) + 1 };
         }
-        return { kind: "file", ...metadata, content: hostFileContent(path, { size: stat.size, mtime: time, ino: stat.ino }) };
+        return {
+          kind: "file",
+          ...metadata,
+          content: hostFileContentIn(folder, name, { size: stat.size, mtime: time, ino: stat.ino }),
+        };
       case "directory":
         return { kind: "directory", ...metadata, children: new Map() };
       case "symlink":
-        return { kind: "symlink", ...metadata, target: linkTarget(path, inTree) };
+        return { kind: "symlink", ...metadata, target: linkTarget(`${folder}/${name}`, inTree) };
       case "character-device":
       case "block-device":
         return { kind: stat.kind, ...metadata, major: stat.major, minor: stat.minor };
@@ -196,7 +204,7 @@ class Making {
       case "unknown":
         throw new FsynthError(
           "source",
-          `${quoteName(path)} is of no kind that fsynth knows; expected a file, directory, symlink, device, fifo or socket`,
+          `${quoteName(`${folder}/${name}`)} is of no kind that fsynth knows; expected a file, directory, symlink, device, fifo or socket`,
           { path: inTree },
         );
     }

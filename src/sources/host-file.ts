@@ -23,7 +23,12 @@ export interface HostFileState {
  * Reading throws `source` when the file is gone or no longer in that state, looked at behind the last byte of each part.
  */
 export function hostFileContent(path: string, state: HostFileState): Content {
-  return state.size === 0 ? emptyContent : new HostFileContent(path, state);
+  return state.size === 0 ? emptyContent : new HostFileContent(undefined, path, state);
+}
+
+/** The same for `name` in `folder`: a string that all files of the folder share. */
+export function hostFileContentIn(folder: string, name: string, state: HostFileState): Content {
+  return state.size === 0 ? emptyContent : new HostFileContent(folder, name, state);
 }
 
 /** How many files stay open between reads. Files that are read in one call are not among them. */
@@ -38,12 +43,17 @@ class HostFileContent implements Content {
   readonly #ino: bigint;
 
   constructor(
-    readonly path: string,
+    readonly folder: string | undefined,
+    readonly name: string,
     state: HostFileState,
   ) {
     this.size = state.size;
     this.#mtime = state.mtime;
     this.#ino = state.ino;
+  }
+
+  get path(): string {
+    return this.folder === undefined ? this.name : `${this.folder}/${this.name}`;
   }
 
   read(offset: number, target: Uint8Array): void {

@@ -13,12 +13,20 @@ export function splitPath(path: string): string[] {
   return name === undefined ? [] : [...parents, name];
 }
 
+/** A path taken apart. */
+export interface PathParts {
+  /** The names of the directories above. */
+  readonly parents: readonly string[];
+  /** Undefined for the root. */
+  readonly name: string | undefined;
+}
+
 // Neighbours share their parents: taken apart once, they serve a whole directory.
 let lastParent = "";
 let lastNames: readonly string[] = [];
 
 /** The last name of a path, and the names above it; the root has no name. Throws as {@link splitPath} does. */
-export function splitParents(path: string): { readonly parents: readonly string[]; readonly name: string | undefined } {
+export function splitParents(path: string): PathParts {
   checkText("a path", path);
   let end = path.length;
   // What ends in `/` or `/.` is the directory before it.

@@ -101,9 +101,11 @@ export function takeSnapshot(tree: Tree, options: SnapshotOptions = {}): Snapsho
   return new Taking(tree, options).take();
 }
 
+/** A node in the making: it gains links, and directories their run of entries. */
+type Draft = { -readonly [K in keyof SnapshotNode]: SnapshotNode[K] };
+
 class Taking {
-  readonly #nodes: SnapshotNode[] = [];
-  readonly #originals: Node[] = [];
+  readonly #nodes: Draft[] = [];
   readonly #indexOf = new Map<Node, number>();
   #entryNode = new Uint32Array(1024);
   #nameStart = new Uint32Array(1024);
@@ -111,6 +113,8 @@ class Taking {
   #entries = 0;
   #nameEnd = 0;
   #newest: Time | undefined;
+  /** Nodes that carry the image's own time, which is known in the end. */
+  readonly #untimed: Draft[] = [];
   readonly #excluded: PathFilter | undefined;
   readonly #sorted = new Map<Xattrs, readonly Xattr[]>();
 
@@ -122,47 +126,40 @@ class Taking {
   }
 
   take(): Snapshot {
-    // First the shape (a time may depend on the newest of all), then the nodes with their final metadata.
-    const parents: number[] = [0];
-    const firstEntry: number[] = [-1];
-    const runs: { first: number; count: number; subdirectories: number }[] = [];
-    const links: number[] = [1];
-    this.#add(this.tree.root);
-    const open: [index: number, path: string][] = [[0, ""]];
+    const open: [index: number, directory: DirectoryNode, path: string][] = [
+      [this.#add(this.tree.root, -1, 0), this.tree.root, ""],
+    ];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      const [index, path] = next;
-      const directory = this.#originals[index] as DirectoryNode; // only directories are put on `open`
+      const [index, directory, path] = next;
       const first = this.#entries;
-      const below: [number, string][] = [];
+      const below: [number, DirectoryNode, string][] = [];
       for (const name of this.#sortedNames(directory, path)) {
         const child = directory.children.get(name) as Node; // `name` is one of its keys
         let at = this.#indexOf.get(child);
         if (at === undefined) {
-          at = this.#add(child);
-          parents.push(index);
-          firstEntry.push(this.#entries);
-          links.push(1);
-          if (child.kind === "directory") below.push([at, this.#excluded ? `${path}/${name}` : ""]);
+          at = this.#add(child, this.#entries, index);
+          if (child.kind === "directory") below.push([at, child, this.#excluded ? `${path}/${name}` : ""]);
         } else {
           if (child.kind === "directory") {
             throw new FsynthError("source", `directory ${quoteName(name)} stands in two places of the tree`, {
               path: `${path}/${name}`,
             });
           }
-          links[at] = (links[at] as number) + 1;
+          (this.#nodes[at] as Draft).links++; // added before
         }
         this.#addEntry(name, at);
       }
-      runs[index] = { first, count: this.#entries - first, subdirectories: below.length };
-      for (let i = below.length - 1; i >= 0; i--) open.push(below[i] as [number, string]);
+      const node = this.#nodes[index] as Draft; // on `open` since it was added
+      node.first = first;
+      node.count = this.#entries - first;
+      node.subdirectories = below.length;
+      for (let i = below.length - 1; i >= 0; i--) open.push(below[i] as [number, DirectoryNode, string]);
     }
     // An object of its own, which tells nodes that carry the image's time from those that happen to have the same.
     const time = { ...(this.options.mtime ?? this.options.clampMtime ?? this.#newest ?? { sec: 0, nsec: 0 }) };
-    for (let i = 0; i < this.#originals.length; i++) {
-      const run = runs[i] ?? { first: 0, count: 0, subdirectories: 0 };
-      this.#nodes.push(
-        this.#finish(this.#originals[i] as Node, time, firstEntry[i] as number, parents[i] as number, links[i] as number, run),
-      );
+    for (const node of this.#untimed) {
+      for (const which of ["atime", "mtime", "ctime", "btime"] as const)
+        if (node[which] === imageTime) node[which] = this.#clamped(time);
     }
     return {
       nodes: this.#nodes,
@@ -174,12 +171,48 @@ class Taking {
     };
   }
 
-  #add(node: Node): number {
-    const index = this.#originals.length;
-    this.#originals.push(node);
+  /** Adds the node that entry `entry` of directory `parent` names first. */
+  #add(node: Node, entry: number, parent: number): number {
+    const { owner, mapUid, mapGid } = this.options;
+    const { kind, atime, mtime, ctime, btime } = node;
+    const index = this.#nodes.length;
+    const device = kind === "character-device" || kind === "block-device";
+    const made: Draft = {
+      kind,
+      mode: node.mode,
+      uid: owner ? owner.uid : (mapUid?.get(node.uid) ?? node.uid),
+      gid: owner ? owner.gid : (mapGid?.get(node.gid) ?? node.gid),
+      atime: this.#settled(atime),
+      mtime: this.#settled(mtime),
+      ctime: this.#settled(ctime),
+      btime: this.#settled(btime),
+      xattrs: node.xattrs ? this.#xattrs(node.xattrs) : NO_XATTRS,
+      entry,
+      parent,
+      links: 1,
+      content: kind === "file" ? node.content : undefined,
+      target: kind === "symlink" ? encodeName(node.target) : undefined,
+      major: device ? node.major : 0,
+      minor: device ? node.minor : 0,
+      first: 0,
+      count: 0,
+      subdirectories: 0,
+    };
+    this.#nodes.push(made);
     this.#indexOf.set(node, index);
-    if (node.mtime !== imageTime && (this.#newest === undefined || isLater(node.mtime, this.#newest))) this.#newest = node.mtime;
+    if (atime === imageTime || mtime === imageTime || ctime === imageTime || btime === imageTime) this.#untimed.push(made);
+    if (mtime !== imageTime && (this.#newest === undefined || isLater(mtime, this.#newest))) this.#newest = mtime;
     return index;
+  }
+
+  /** The time that a node gets; the image's own is put in later, unless one time is set for all. */
+  #settled(given: Time): Time {
+    return this.options.mtime ?? (given === imageTime ? given : this.#clamped(given));
+  }
+
+  #clamped(time: Time): Time {
+    const { clampMtime } = this.options;
+    return clampMtime && isLater(time, clampMtime) ? clampMtime : time;
   }
 
   #sortedNames(directory: DirectoryNode, path: string): string[] {
@@ -230,46 +263,6 @@ class Taking {
       this.#sorted.set(xattrs, sorted);
     }
     return sorted;
-  }
-
-  #settle(given: Time, imageOwn: Time): Time {
-    const { mtime, clampMtime } = this.options;
-    if (mtime) return mtime;
-    const own = given === imageTime ? imageOwn : given;
-    return clampMtime && isLater(own, clampMtime) ? clampMtime : own;
-  }
-
-  #finish(
-    node: Node,
-    time: Time,
-    entry: number,
-    parent: number,
-    links: number,
-    run: { readonly first: number; readonly count: number; readonly subdirectories: number },
-  ): SnapshotNode {
-    const { owner, mapUid, mapGid } = this.options;
-    const device = node.kind === "character-device" || node.kind === "block-device";
-    return {
-      kind: node.kind,
-      mode: node.mode,
-      uid: owner ? owner.uid : (mapUid?.get(node.uid) ?? node.uid),
-      gid: owner ? owner.gid : (mapGid?.get(node.gid) ?? node.gid),
-      atime: this.#settle(node.atime, time),
-      mtime: this.#settle(node.mtime, time),
-      ctime: this.#settle(node.ctime, time),
-      btime: this.#settle(node.btime, time),
-      xattrs: node.xattrs ? this.#xattrs(node.xattrs) : NO_XATTRS,
-      entry,
-      parent,
-      links,
-      content: node.kind === "file" ? node.content : undefined,
-      target: node.kind === "symlink" ? encodeName(node.target) : undefined,
-      major: device ? node.major : 0,
-      minor: device ? node.minor : 0,
-      first: run.first,
-      count: run.count,
-      subdirectories: run.subdirectories,
-    };
   }
 }
 

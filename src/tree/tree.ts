@@ -14,7 +14,7 @@ import {
   toTime,
 } from "./metadata.ts";
 import type { DirectoryNode, Metadata, Node, Xattrs } from "./node.ts";
-import { splitParents } from "./path.ts";
+import { type PathParts, splitParents } from "./path.ts";
 
 /** How many symlinks one path may lead through, as in Linux (MAXSYMLINKS). */
 const MAX_SYMLINKS = 40;
@@ -178,10 +178,13 @@ export class Tree {
     }
   }
 
-  /** Adds a ready node under `path` by the overlay rules. For sources; a node put twice is a hard link. */
-  put(path: string, node: Node, rules: OverlayRules = {}): this {
+  /**
+   * Adds a ready node under `path` by the overlay rules. For sources; a node put twice is a hard link. `parts` is the path taken
+   * apart, for those who have it: a name that was cut out of a path would keep all of it in memory.
+   */
+  put(path: string, node: Node, rules: OverlayRules = {}, parts: PathParts = splitParents(path)): this {
     if (node.kind === "symlink") checkTarget(path, node.target);
-    const { parents, name } = splitParents(path);
+    const { parents, name } = parts;
     if (name === undefined) {
       if (node.kind !== "directory") {
         throw new FsynthError("source", `the root of a tree is a directory; found a ${node.kind} at ${quoteName(path)}`, {
