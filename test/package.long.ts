@@ -102,7 +102,7 @@ describe("installed by npm", () => {
 
   test.each(typings)("type-checks under %s", (name, options) => {
     const file = `${name.replaceAll(/\W+/g, "-")}.ts`;
-    writeFileSync(join(folder, file), typedProgram((options.types as readonly string[]).includes("node")));
+    writeFileSync(join(folder, file), typedProgram);
     expect(typeCheck(folder, file, options)).toBe("");
   });
 

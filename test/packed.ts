@@ -54,25 +54,19 @@ export function pack(folder: string): Packed {
   return tarball;
 }
 
-/** Entries whose declarations take the types of Node. */
-const ON_NODE = ["fsynth/serve"];
-
 /** A program that uses every entry; its last line shall not compile without the comment above it. */
-export function typedProgram(onNode: boolean): string {
-  const used = entries.filter((entry) => onNode || !ON_NODE.includes(entry));
-  return `import { buildExt2, buildImage, Tree, type Format, type Image, type Node } from "fsynth";
+export const typedProgram = `import { buildExt2, buildImage, Tree, type Format, type Image, type Node } from "fsynth";
 import { ext } from "fsynth/formats/ext";
-${used.map((entry, i) => `import * as entry${i} from "${entry}";`).join("\n")}
+${entries.map((entry, i) => `import * as entry${i} from "${entry}";`).join("\n")}
 const image: Image = buildExt2(new Tree().directory("/bin"), { size: "fit+10%", label: "root" });
 export const size: number = image.size;
 export const name: string = ext.name;
 export const chosen = (format: Format, tree: Tree): Image => buildImage(format, "ext4", tree, { allowLoss: true, label: "root" });
 export const kind = (node: Node): string => (node.kind === "file" ? String(node.content.size) : node.kind);
-export const all: readonly object[] = [${used.map((_, i) => `entry${i}`).join(", ")}];
+export const all: readonly object[] = [${entries.map((_, i) => `entry${i}`).join(", ")}];
 // @ts-expect-error there is no such option
 buildExt2(new Tree(), { lable: "root" });
 `;
-}
 
 /** How others compile. */
 export const typings = [

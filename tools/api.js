@@ -37,9 +37,6 @@ function foldersOf(path) {
   return inside.filter((each) => each.isDirectory()).map((each) => each.name);
 }
 
-/** Entries that take the types of Node. */
-const onNode = [`${manifest.name}/serve`];
-
 const quiet = { logLevel: "none", addToApiReportFile: false };
 const told = { logLevel: "warning", addToApiReportFile: false };
 
@@ -51,9 +48,8 @@ function extract({ entry, declarations }, reports) {
     module: "nodenext",
     moduleResolution: "nodenext",
     lib: ["ES2023", "WebWorker"],
-    // The core has nothing of Node in its declarations, and this keeps it so.
-    types: onNode.includes(entry) ? ["node"] : [],
-    typeRoots: [join(top, "node_modules/@types")],
+    // The declarations have nothing of Node in them, and this keeps it so.
+    types: [],
     strict: true,
     exactOptionalPropertyTypes: true,
   };

@@ -3,7 +3,8 @@
 import type { Duplex } from "node:stream";
 import type { Image } from "../image/image.ts";
 import { PlanDisk } from "./disk.ts";
-import { NbdClients, type ServeEvent } from "./nbd.ts";
+import type { ServeEvent } from "./event.ts";
+import { NbdClients } from "./nbd.ts";
 import { Overlay } from "./overlay.ts";
 
 /** What a handshake may take, seconds: a machine that starts may be slow. */

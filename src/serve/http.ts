@@ -6,8 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isIP } from "node:net";
 import type { Image } from "../image/image.ts";
 import type { Disk } from "./disk.ts";
+import type { ServeEvent } from "./event.ts";
 import { isLoopback, type Place } from "./listen.ts";
-import type { ServeEvent } from "./nbd.ts";
 
 /** How much of the disk is made at once, bytes. */
 const PIECE = 256 * 1024;

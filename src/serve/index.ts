@@ -15,6 +15,6 @@
  * @packageDocumentation
  */
 
-export type { ServeEvent } from "./nbd.ts";
+export type { ServeEvent } from "./event.ts";
 export { type ImageServer, type ServeOptions, serveImage } from "./server.ts";
 export { storedImage } from "./stored-image.ts";

@@ -3,24 +3,10 @@
 import { createServer, type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Disk, WritableDisk } from "./disk.ts";
+import type { ServeEvent } from "./event.ts";
 import { type Export, shakeHands, Violation } from "./handshake.ts";
 import { answerRequests } from "./requests.ts";
 import { Gone, Wire } from "./wire.ts";
-
-/** What happened to a server; none of it ends it. */
-export interface ServeEvent {
-  /**
-   * `connected`, `disconnected`: of a client that got as far as the transmission, or asked by HTTP. `dropped`: a client that
-   * broke the protocol, was too slow to shake hands, or one too many. `failed`: something could not be read.
-   */
-  readonly kind: "connected" | "disconnected" | "dropped" | "failed";
-  /** Which connection, counted from 1. */
-  readonly client: number;
-  /** A sentence, for a person. */
-  readonly message: string;
-  /** What was thrown, of `failed`. */
-  readonly error?: unknown;
-}
 
 /** How clients are served. */
 export interface ServingClients {

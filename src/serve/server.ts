@@ -5,8 +5,9 @@ import { FsynthError } from "../error.ts";
 import type { Image } from "../image/image.ts";
 import { makeImage } from "../sinks/image.ts";
 import { type Disk, PlanDisk } from "./disk.ts";
+import type { ServeEvent } from "./event.ts";
 import { inUri, type Listening, listen, type Place } from "./listen.ts";
-import { NbdClients, type ServeEvent } from "./nbd.ts";
+import { NbdClients } from "./nbd.ts";
 import { overlaidPlan } from "./overlaid-plan.ts";
 import { Overlay } from "./overlay.ts";
 
