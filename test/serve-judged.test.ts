@@ -241,7 +241,7 @@ describe("the command line", () => {
   /** Starts fsynth serve; its URI is its first line. */
   async function started(
     ...args: readonly string[]
-  ): Promise<{ readonly uri: string; readonly child: ChildProcess; ended(): Promise<Told> }> {
+  ): Promise<{ readonly uri: string; readonly child: ChildProcess; readonly ended: () => Promise<Told> }> {
     const { SOURCE_DATE_EPOCH: _, ...env } = process.env;
     const child = spawn(process.execPath, [bin, "serve", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
     let [out, errors] = ["", ""];
@@ -273,22 +273,19 @@ describe("the command line", () => {
     expect(existsSync(socket)).toBe(false);
   });
 
-  test.skipIf(!need("qemu-io"))(
-    "--writable --save --once: an image file served and written back to itself, as fsck and fsynth find it",
-    async () => {
-      const path = join(folder, "own.ext4");
-      await image.writeTo(path);
-      const { uri, ended } = await started("--writable", "--save", path, "--once", "--socket", join(folder, "once"), path);
-      // A label: s_volume_name, and the checksum that goes with it, come from tune2fs on a copy.
-      const label = readFileSync(path);
-      await ok("qemu-io", "-f", "raw", "-c", "write -P 0x41 12M 4k", uri);
-      const { status, out } = await ended();
-      expect([status, out]).toEqual([0, expect.stringMatching(/saved/)]);
-      label.fill(0x41, 12 * MIB, 12 * MIB + 4096);
-      expect(Buffer.compare(readFileSync(path), label)).toBe(0);
-      expect((await openImage(path)).lookup("/large")?.size).toBe(3_000_001);
-    },
-  );
+  test.skipIf(!need("qemu-io"))("--writable --save --once: an image file served, and written back to itself", async () => {
+    const path = join(folder, "own.ext4");
+    await image.writeTo(path);
+    const { uri, ended } = await started("--writable", "--save", path, "--once", "--socket", join(folder, "once"), path);
+    // A label: s_volume_name, and the checksum that goes with it, come from tune2fs on a copy.
+    const label = readFileSync(path);
+    await ok("qemu-io", "-f", "raw", "-c", "write -P 0x41 12M 4k", uri);
+    const { status, out } = await ended();
+    expect([status, out]).toEqual([0, expect.stringMatching(/saved/)]);
+    label.fill(0x41, 12 * MIB, 12 * MIB + 4096);
+    expect(Buffer.compare(readFileSync(path), label)).toBe(0);
+    expect((await openImage(path)).lookup("/large")?.size).toBe(3_000_001);
+  });
 
   test.skipIf(!need("curl"))("--http --port 0, and SIGINT", async () => {
     const { uri, child, ended } = await started("-f", "ext4", "--size", "16M", "--http", "--port", "0", source);

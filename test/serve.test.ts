@@ -35,7 +35,7 @@ let sockets = 0;
 interface Serving {
   readonly server: ImageServer;
   readonly events: ServeEvent[];
-  talk(): Talk;
+  readonly talk: () => Talk;
 }
 
 async function serve(options: Partial<ServeOptions> = {}, served = image): Promise<Serving> {
