@@ -86,6 +86,7 @@ export {
   type Time,
   type Xattrs,
 } from "./tree/node.ts";
+export type { PathParts } from "./tree/path.ts";
 export type { Snapshot, SnapshotNode, SnapshotOptions, Xattr } from "./tree/snapshot.ts";
 export { type OverlayRules, Tree } from "./tree/tree.ts";
 export { type ReadTreeTextOptions, readTreeText } from "./tree/tree-text.ts";
