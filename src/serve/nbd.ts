@@ -62,7 +62,7 @@ export class NbdClients {
     if (this.#ending || this.#open.size >= maxClients) {
       socket.on("error", () => {});
       socket.destroy();
-      this.#tell("dropped", client, `one client more than ${maxClients}`);
+      if (!this.#ending) this.#tell("dropped", client, `one client more than ${maxClients}`);
       return;
     }
     const wire = new Wire(socket);
