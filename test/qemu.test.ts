@@ -746,16 +746,18 @@ describe("a run", () => {
     }
   });
 
-  test("gets its own files without names, and leaves none", async () => {
+  test("gets a planned root over a connection, other files without names, and leaves none", async () => {
     const temporary = mkdtempSync(join(folder, "tmp-"));
     const before = process.env.TMPDIR;
     process.env.TMPDIR = temporary;
     try {
-      const image = buildExt2(new Tree().file("/a", "a"));
+      const root = buildExt2(new Tree().file("/a", "a"));
+      const initrd = buildCpio(new Tree().file("/init", "b"));
       const script =
-        'for fd in /dev/fd/4; do sha256sum < "$fd"; done; case "$*" in *filename=/dev/fd/4,*) echo NAMED ;; esac; answer';
-      const result = await ran(script, { root: image, expect: "NAMED" });
-      expect(result.console.slice(0, 64)).toBe(await image.sha256());
+        'sha256sum < /dev/fd/5; head -c 16 <&4; case "$*" in *-initrd\\ /dev/fd/5*server.type=fd,file.server.str=4,*) echo NAMED ;; esac; answer';
+      const result = await ran(script, { root, initrd, expect: "NAMED", timeout: 20 });
+      expect(result.console.slice(0, 64)).toBe(await initrd.sha256());
+      expect(result.console).toContain("NBDMAGICIHAVEOPT");
       expect(result.seen).toBe(true);
       expect(readdirSync(temporary)).toEqual([]);
     } finally {
