@@ -1,10 +1,12 @@
 // Where everything that belongs to inodes lies: one ascending sweep over the blocks that metadata leaves free.
 // Because nothing is ever skipped, all blocks below the sweep's end are in use, and bitmaps need no memory.
 
+import { DIRECT, denseIndirectBlocks } from "../../src/image/indirect.ts";
 import type { BlockRange, MappedRun, TreeLocation } from "../../src/image/ranges.ts";
+import { ROOT_EXTENTS } from "./disk/extent.ts";
 import { extentsOf, extentTreeBlocks } from "./extents.ts";
 import type { Geometry } from "./geometry.ts";
-import { indirectTreeBlocks } from "./indirect.ts";
+import { indirectTreeBlocks, pointersPerBlock } from "./indirect.ts";
 
 /** What a segment holds. */
 export const SegmentKind = {
@@ -22,6 +24,8 @@ export const SegmentKind = {
 export interface Placer {
   /** Places an owner's data and then the blocks of its mapping tree. */
   owner(owner: number, ranges: readonly BlockRange[]): void;
+  /** The same for the blocks from 0 to `count`: what nearly all files are. */
+  dense(owner: number, count: number): void;
   /** Places `count` blocks that no inode maps. */
   loose(kind: number, count: number): void;
 }
@@ -68,6 +72,21 @@ export class Placement implements Placer {
       const tree = this.useExtents ? extentTreeBlocks(extents, blockSize) : indirectTreeBlocks(ranges, blockSize);
       if (tree > 0) this.#take(SegmentKind.tree, owner, 0, tree);
     }
+    this.last[owner] = this.segments;
+  }
+
+  dense(owner: number, count: number): void {
+    const first = this.segments;
+    this.first[owner] = first;
+    this.#take(SegmentKind.data, owner, 0, count);
+    const { blockSize } = this.geometry.frame;
+    let tree = 0;
+    if (this.useExtents) {
+      let extents = 0;
+      for (let i = first; i < this.segments; i++) extents += extentsOf(this.count[i] as number); // i is in range
+      if (extents > ROOT_EXTENTS) tree = extentTreeBlocks(extents, blockSize);
+    } else if (count > DIRECT) tree = denseIndirectBlocks(count, pointersPerBlock(blockSize));
+    if (tree > 0) this.#take(SegmentKind.tree, owner, 0, tree);
     this.last[owner] = this.segments;
   }
 

@@ -173,10 +173,10 @@ class Planning {
   ): Demand {
     const { snapshot, options, profile } = this;
     const { blockSize } = options;
-    const one: readonly BlockRange[] = [{ first: 0, count: 1 }];
     const directory: number[] = [];
     const symlink: number[] = [];
     const file: number[] = [];
+    const fileRanges: (number | readonly BlockRange[])[] = [];
     let blocks = xattrs.blocks.length + (inodes.lostFound > 0 ? 1 : 0) + (features.has("resize_inode") ? 1 : 0);
     for (const { value } of xattrs.large) blocks += Math.ceil(value.length / blockSize);
     snapshot.nodes.forEach((node, index) => {
@@ -188,23 +188,27 @@ class Planning {
         blocks++;
       } else if (node.kind === "file" && node.content && node.content.size > 0 && !inlined.has(index)) {
         file.push(index);
-        for (const range of dataRanges(node.content, blockSize)) blocks += range.count;
+        // Of files with holes the data ranges; of the others, nearly all, a number tells everything.
+        const ranges = node.content.extents ? dataRanges(node.content, blockSize) : Math.ceil(node.content.size / blockSize);
+        fileRanges.push(ranges);
+        if (typeof ranges === "number") blocks += ranges;
+        else for (const range of ranges) blocks += range.count;
       }
     });
-    const ranges = (count: number): readonly BlockRange[] => [{ first: 0, count }];
     const place = (placer: Placer, journalBlocks: number): void => {
-      if (inodes.lostFound > 0) placer.owner(lostFoundOwner(snapshot), one);
-      for (const index of directory) placer.owner(index, ranges(directories.get(index)?.blocks ?? 1));
+      if (inodes.lostFound > 0) placer.dense(lostFoundOwner(snapshot), 1);
+      for (const index of directory) placer.dense(index, directories.get(index)?.blocks ?? 1);
       placer.loose(SegmentKind.xattrs, xattrs.blocks.length);
-      for (const index of symlink) placer.owner(index, one);
+      for (const index of symlink) placer.dense(index, 1);
       xattrs.large.forEach(({ value }, i) => {
-        placer.owner(largeOwner(snapshot, i), ranges(Math.ceil(value.length / blockSize)));
+        placer.dense(largeOwner(snapshot, i), Math.ceil(value.length / blockSize));
       });
       if (features.has("resize_inode")) placer.loose(SegmentKind.resize, 1);
-      if (journalBlocks > 0) placer.owner(journalOwner(snapshot), ranges(journalBlocks));
-      for (const index of file) {
-        const { content } = snapshot.nodes[index] as SnapshotNode; // gathered above
-        if (content) placer.owner(index, dataRanges(content, blockSize));
+      if (journalBlocks > 0) placer.dense(journalOwner(snapshot), journalBlocks);
+      for (let i = 0; i < file.length; i++) {
+        const ranges = fileRanges[i] as number | readonly BlockRange[]; // one for each
+        if (typeof ranges === "number") placer.dense(file[i] as number, ranges);
+        else placer.owner(file[i] as number, ranges);
       }
     };
     return { format: profile.name, inodes: inodes.last, blocks, owners: snapshot.nodes.length + 2 + xattrs.large.length, place };

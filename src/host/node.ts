@@ -88,6 +88,19 @@ function writeFully(fd: number, path: string, offset: number, bytes: Uint8Array)
   }
 }
 
+/** As {@link writeFully}, in a thread of the pool. */
+async function writeFullyBehind(fd: number, path: string, offset: number, bytes: Uint8Array): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    done += await new Promise<number>((resolve, reject) => {
+      fs.write(fd, bytes, done, bytes.length - done, offset + done, (error, count) => {
+        if (error) reject(ioError("write", path, error));
+        else resolve(count);
+      });
+    });
+  }
+}
+
 class NodeReadHandle implements ReadHandle {
   #size: number | undefined;
   constructor(
@@ -129,6 +142,9 @@ class NodeWriteHandle implements WriteHandle {
   ) {}
   writeAt(offset: number, bytes: Uint8Array): void {
     writeFully(this.fd, this.path, offset, bytes);
+  }
+  writeBehind(offset: number, bytes: Uint8Array): Promise<void> {
+    return writeFullyBehind(this.fd, this.path, offset, bytes);
   }
   truncate(size: number): void {
     call("set the size of", this.path, () => fs.ftruncateSync(this.fd, size));

@@ -14,7 +14,10 @@ export interface OutputDigests {
 }
 
 export interface Encoded {
-  /** The image itself. One of this and {@link chunks} is to be read, once and to its end. */
+  /**
+   * The image itself; the bytes of a piece hold until the next but one is asked for. One of this and {@link chunks} is to be
+   * read, once and to its end.
+   */
   readonly pieces: AsyncIterable<Piece>;
   /** The bytes of the output, one behind the other; compressed where that was asked for. */
   readonly chunks: AsyncIterable<Uint8Array>;
@@ -72,12 +75,16 @@ async function* tee(
   from: number,
   to: number,
 ): AsyncGenerator<Piece, void, void> {
-  const arena = new Uint8Array(Math.min(ARENA, to - from));
+  // Two, so that one can be written while the other is filled.
+  const arenas: (Uint8Array | undefined)[] = [undefined, undefined];
+  let current = 0;
+  const arena = (): Uint8Array => (arenas[current] ??= new Uint8Array(Math.min(ARENA, to - from)));
   const onProgress =
     options.onProgress && (({ done }: Progress) => options.onProgress?.({ done: from + done, total: plan.size }));
-  for await (const piece of emit(plan, { from, to, arena: () => arena, onProgress })) {
+  for await (const piece of emit(plan, { from, to, arena, onProgress })) {
     if (hash) await hash.update(piece);
     yield piece;
+    if (piece.bytes) current = 1 - current;
   }
 }
 

@@ -125,10 +125,14 @@ class BytesRange implements Content {
 }
 
 // How much of a file is read at once: much while headers lie close together, little while contents are jumped over.
-const LEAST = 4 * 1024;
+const LEAST = 512;
 const MOST = 256 * 1024;
-/** A gap that is cheaper to read than to jump over. */
+/**
+ * Contents are left unread: who serves or boots an image of a tar reads nothing but headers before it is asked. In archives of
+ * more entries than a root file system has, the calls would be felt, and gaps up to this length are read with the headers.
+ */
 const NEAR = 8 * 1024;
+const MANY = 32 * 1024;
 
 /** Reads the headers of a file; tells whether content refers to it. */
 function addFile(layer: TarLayer, { path, handle, label }: FileInput, options: TarOptions): boolean {
@@ -148,9 +152,10 @@ function addFile(layer: TarLayer, { path, handle, label }: FileInput, options: T
 
 function readHeaders(reader: TarReader, handle: FileInput["handle"], size: number): void {
   let window = new Uint8Array(MOST);
-  let ahead = 8 * LEAST;
+  let ahead = LEAST;
   let start = 0;
   let end = 0;
+  let reads = 0;
   while (reader.want > 0) {
     const { position, want } = reader;
     if (position + want > size) {
@@ -160,7 +165,7 @@ function readHeaders(reader: TarReader, handle: FileInput["handle"], size: numbe
       return;
     }
     if (position < start || position + want > end) {
-      ahead = position - end <= NEAR ? Math.min(ahead * 2, MOST) : Math.max(ahead / 4, LEAST);
+      ahead = position - end <= (++reads > MANY ? NEAR : 0) ? Math.min(ahead * 2, MOST) : Math.max(ahead / 4, LEAST);
       const length = Math.max(want, Math.min(ahead, size - position));
       if (length > window.length) window = new Uint8Array(length);
       start = position;
