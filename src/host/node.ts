@@ -47,11 +47,19 @@ const KIND: Readonly<Record<number, FileStat["kind"]>> = {
   12: "socket",
 };
 
-function fileStat(stat: fs.BigIntStats): FileStat {
-  const mode = Number(stat.mode);
-  const ns = stat.mtimeNs;
+/** Seconds, rounded down, and nanoseconds. */
+function timeOf(ns: bigint | null): readonly [sec: number, nsec: number] {
+  // Deno has none where the system does not tell.
+  if (ns === null) return [0, 0];
   let sec = ns / 1_000_000_000n;
   if (ns < 0n && sec * 1_000_000_000n !== ns) sec -= 1n;
+  return [Number(sec), Number(ns - sec * 1_000_000_000n)];
+}
+
+function fileStat(stat: fs.BigIntStats): FileStat {
+  const mode = Number(stat.mode);
+  const [mtimeSec, mtimeNsec] = timeOf(stat.mtimeNs);
+  const [ctimeSec, ctimeNsec] = timeOf(stat.ctimeNs);
   const rdev = stat.rdev;
   return {
     kind: KIND[mode >> 12] ?? "unknown",
@@ -65,8 +73,10 @@ function fileStat(stat: fs.BigIntStats): FileStat {
     // glibc's gnu_dev_major and gnu_dev_minor.
     major: rdev === 0n ? 0 : Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
     minor: rdev === 0n ? 0 : Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
-    mtimeSec: Number(sec),
-    mtimeNsec: Number(ns - sec * 1_000_000_000n),
+    mtimeSec,
+    mtimeNsec,
+    ctimeSec,
+    ctimeNsec,
     allocated: Number(stat.blocks) * 512,
   };
 }
@@ -245,7 +255,8 @@ const files: Files = {
   openRead: (path) =>
     new NodeReadHandle(
       path,
-      call("open", path, () => fs.openSync(hostPath(path), "r")),
+      // Windows has no such flag, nor fifos among its files.
+      call("open", path, () => fs.openSync(hostPath(path), fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0))),
     ),
   async *readStream(path) {
     const stream = fs.createReadStream(hostPath(path), { highWaterMark: 1024 * 1024 });

@@ -20,6 +20,9 @@ export interface FileStat {
   readonly minor: number;
   readonly mtimeSec: number;
   readonly mtimeNsec: number;
+  /** When the system saw the last change of any kind, which nobody can set; 0 where it does not tell. */
+  readonly ctimeSec: number;
+  readonly ctimeNsec: number;
   /** Bytes that the host has allocated. */
   readonly allocated: number;
 }
@@ -84,6 +87,7 @@ export interface Files {
   /** Entry names in lossless spelling, without `.` and `..`, in the order of the host. */
   readDirectory(path: string): string[];
   readLink(path: string): string;
+  /** Never waits: a fifo that took the place of a file is opened, and cannot be read. */
   openRead(path: string): ReadHandle;
   /** Reads in order what may have no size and no second reading: a pipe, a fifo, a device. */
   readStream(path: string): AsyncIterable<Uint8Array>;

@@ -69,6 +69,8 @@ function statOf({ size }: Blob): FileStat {
     minor: 0,
     mtimeSec: 0,
     mtimeNsec: 0,
+    ctimeSec: 0,
+    ctimeNsec: 0,
     allocated: size,
   };
 }
