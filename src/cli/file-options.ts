@@ -4,7 +4,7 @@ import { host } from "#host";
 import { quoteName } from "../bytes/names.ts";
 import type { Format } from "../image/format.ts";
 import { flagOf, type Option } from "../image/options.ts";
-import { hostFileContent } from "../sources/host-file.ts";
+import { hostFileContent, hostFileState } from "../sources/host-file.ts";
 import { compressionOf, HEAD, kindOf } from "../sources/recognise.ts";
 import type { Content } from "../tree/content.ts";
 import { usage } from "./failure.ts";
@@ -46,9 +46,8 @@ function archiveAt(path: string, flag: string, format: string): Archive {
       `option ${flag}: ${quoteName(path)} ${stat ? `is a ${stat.kind}` : "does not exist"}, expected a ${format} archive`,
     );
   }
-  const { size, ino, mtimeSec, mtimeNsec } = stat;
-  const content = hostFileContent(path, { size, ino, mtime: { sec: mtimeSec, nsec: mtimeNsec } });
-  const head = new Uint8Array(Math.min(size, HEAD.all));
+  const content = hostFileContent(path, hostFileState(stat));
+  const head = new Uint8Array(Math.min(stat.size, HEAD.all));
   const handle = host.files.openRead(path);
   try {
     handle.readAt(0, head);

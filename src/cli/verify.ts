@@ -8,7 +8,7 @@ import { diffImages, type ImageDifferences } from "../compare/images.ts";
 import { FsynthError } from "../error.ts";
 import type { Image } from "../image/image.ts";
 import { contentSha256 } from "../sources/digested.ts";
-import { hostFileContent } from "../sources/host-file.ts";
+import { hostFileContent, hostFileState } from "../sources/host-file.ts";
 import { newCommand, parse } from "./command.ts";
 import { differencesJson, differencesText } from "./diff.ts";
 import { STATUS, usage } from "./failure.ts";
@@ -124,8 +124,7 @@ async function imageFile({ image, compressed }: BuildRecord): Promise<Compared |
   const path = hostPath(image.path);
   const stat = host.files.stat(path);
   if (stat?.kind !== "file") return undefined;
-  const { size, ino, mtimeSec, mtimeNsec } = stat;
-  const content = hostFileContent(path, { size, ino, mtime: { sec: mtimeSec, nsec: mtimeNsec } });
+  const content = hostFileContent(path, hostFileState(stat));
   return compared(`file ${image.path}`, (compressed ?? image).sha256, await contentSha256(content));
 }
 

@@ -101,7 +101,7 @@ export class ArchiveFile {
     return target.length;
   }
 
-  /** Throws `source` unless size and mtime are what they were when the headers were read. */
+  /** Throws `source` unless size, mtime and ctime are what they were when the headers were read. */
   check(): void {
     this.#reads = 0;
     this.#bytes = 0;
@@ -109,7 +109,12 @@ export class ArchiveFile {
     const seen = this.#seen;
     if (found.size !== seen.size) throw this.#changed("size", `${found.size} bytes`, `${seen.size} bytes`);
     if (found.mtimeSec !== seen.mtimeSec || found.mtimeNsec !== seen.mtimeNsec) {
-      throw this.#changed("mtime", timeText(found), timeText(seen));
+      throw this.#changed("mtime", timeText(found.mtimeSec, found.mtimeNsec), timeText(seen.mtimeSec, seen.mtimeNsec));
+    }
+    // An mtime can be set back; this one cannot. It also tells of a changed mode or number of links: what else came with that
+    // nobody knows.
+    if (found.ctimeSec !== seen.ctimeSec || found.ctimeNsec !== seen.ctimeNsec) {
+      throw this.#changed("ctime", timeText(found.ctimeSec, found.ctimeNsec), timeText(seen.ctimeSec, seen.ctimeNsec));
     }
   }
 
@@ -122,8 +127,8 @@ export class ArchiveFile {
   }
 }
 
-function timeText(stat: FileStat): string {
-  return `${stat.mtimeSec}.${String(stat.mtimeNsec).padStart(9, "0")}`;
+function timeText(sec: number, nsec: number): string {
+  return `${sec}.${String(nsec).padStart(9, "0")}`;
 }
 
 class RangeContent implements Content {

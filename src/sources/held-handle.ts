@@ -32,10 +32,11 @@ export class HeldHandle implements ReadHandle {
     return this.handle.stat();
   }
 
-  /** Throws `source` unless size and mtime are what they were at first. */
+  /** Throws `source` unless size, mtime and ctime are what they were at first. */
   check(): void {
-    const { size, mtimeSec, mtimeNsec } = this.handle.stat();
-    if (size !== this.size || mtimeSec !== this.#seen.mtimeSec || mtimeNsec !== this.#seen.mtimeNsec) throw this.#changed();
+    const found = this.handle.stat();
+    const keys = ["size", "mtimeSec", "mtimeNsec", "ctimeSec", "ctimeNsec"] as const;
+    if (keys.some((key) => found[key] !== this.#seen[key])) throw this.#changed();
   }
 
   close(): void {

@@ -4,7 +4,7 @@
 import { host } from "#host";
 import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
-import type { ReadHandle } from "../host/port.ts";
+import type { FileStat, ReadHandle } from "../host/port.ts";
 import { type Content, emptyContent } from "../tree/content.ts";
 import type { Time } from "../tree/node.ts";
 import { formatTime } from "../tree/time.ts";
@@ -14,7 +14,19 @@ export interface HostFileState {
   /** Bytes. */
   readonly size: number;
   readonly mtime: Time;
+  /** When the system saw the last change of any kind: an mtime can be set back, this cannot. */
+  readonly ctime: Time;
   readonly ino: bigint;
+}
+
+/** The state that `stat` tells of. */
+export function hostFileState({ size, ino, mtimeSec, mtimeNsec, ctimeSec, ctimeNsec }: FileStat): HostFileState {
+  return { size, ino, mtime: { sec: mtimeSec, nsec: mtimeNsec }, ctime: { sec: ctimeSec, nsec: ctimeNsec } };
+}
+
+/** A time as one number, which takes less memory: nanoseconds, exact to some hundred of them. */
+function nanoseconds({ sec, nsec }: Time): number {
+  return sec * 1e9 + nsec;
 }
 
 /**
@@ -40,6 +52,7 @@ const partlyRead = new Map<HostFileContent, ReadHandle>();
 class HostFileContent implements Content {
   readonly size: number;
   readonly #mtime: Time;
+  readonly #ctime: number;
   readonly #ino: bigint;
 
   constructor(
@@ -49,6 +62,7 @@ class HostFileContent implements Content {
   ) {
     this.size = state.size;
     this.#mtime = state.mtime;
+    this.#ctime = nanoseconds(state.ctime);
     this.#ino = state.ino;
   }
 
@@ -63,7 +77,7 @@ class HostFileContent implements Content {
     const handle = known ?? this.#open();
     let keep = false;
     try {
-      const count = handle.readAt(offset, target);
+      const count = this.#readAt(handle, offset, target);
       this.#check(handle);
       if (count < target.length) throw this.#changed("end", `at byte ${offset + count}`, `at ${this.size}`);
       keep = !atEnd;
@@ -87,13 +101,26 @@ class HostFileContent implements Content {
     }
   }
 
+  #readAt(handle: ReadHandle, offset: number, target: Uint8Array): number {
+    try {
+      return handle.readAt(offset, target);
+    } catch (error) {
+      // What cannot be read that way, such as a fifo, is no longer the file.
+      this.#check(handle);
+      throw error;
+    }
+  }
+
   #check(handle: ReadHandle): void {
     const found = handle.stat();
+    if (found.kind !== "file") throw this.#changed("kind", found.kind, "file");
     if (found.size !== this.size) throw this.#changed("size", `${found.size} bytes`, `${this.size} bytes`);
     if (found.ino !== this.#ino) throw this.#changed("inode", String(found.ino), String(this.#ino));
     if (found.mtimeSec !== this.#mtime.sec || found.mtimeNsec !== this.#mtime.nsec) {
       throw this.#changed("mtime", formatTime({ sec: found.mtimeSec, nsec: found.mtimeNsec }), formatTime(this.#mtime));
     }
+    const ctime = nanoseconds({ sec: found.ctimeSec, nsec: found.ctimeNsec });
+    if (ctime !== this.#ctime) throw this.#changed("ctime", (ctime / 1e9).toFixed(6), (this.#ctime / 1e9).toFixed(6));
   }
 
   #changed(what: string, found: string, expected: string): FsynthError {

@@ -8,7 +8,7 @@ import type { Tree } from "../tree/tree.ts";
 import { readTreeText } from "../tree/tree-text.ts";
 import { addCpioInput, type CpioOptions, startsCpio } from "./cpio.ts";
 import { addDirectory, type DirectoryOptions } from "./directory.ts";
-import { hostFileContent } from "./host-file.ts";
+import { hostFileContent, hostFileState } from "./host-file.ts";
 import { addImage, addImageInput, type ImageOptions } from "./image.ts";
 import { type ByteSource, closeInput, type Input, openInput } from "./input.ts";
 import { HEAD, kindOf, otherName, type SourceKind } from "./recognise.ts";
@@ -149,6 +149,5 @@ export function fileContent(folder: string, file: string): Content {
     const found = stat ? `found a ${stat.kind}` : "nothing is there";
     throw new FsynthError("source", `content=${quoteName(file)}: ${found} at ${quoteName(path)}, expected a file`, { path });
   }
-  const { size, ino, mtimeSec, mtimeNsec } = stat;
-  return hostFileContent(path, { size, ino, mtime: { sec: mtimeSec, nsec: mtimeNsec } });
+  return hostFileContent(path, hostFileState(stat));
 }
