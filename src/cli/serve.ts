@@ -132,6 +132,9 @@ function checkFlags(flags: ServeFlags): void {
   if ((flags.socket === undefined) === (flags.port === undefined)) {
     throw usage("expected either --socket with a path or --port with a number to listen on");
   }
+  for (const key of ["socket", "listen", "save"] as const) {
+    if (flags[key] === "") throw usage(`option --${key} is empty`, key);
+  }
   if (flags.listen !== undefined && flags.port === undefined) throw usage("--listen goes with --port", "listen");
   const writable = flags.writable || flags.copyOnWrite !== undefined;
   if (flags.http && writable) throw usage("--http is for reading; nothing is written by it", "http");
@@ -170,13 +173,13 @@ async function imageOf(sources: readonly string[], flags: ServeFlags, given: Giv
   return image;
 }
 
-/** So many different things are told; a client that goes on and on fills no disk with lines. */
-const MOST_NOTES = 1000;
+/** So many different things of each kind are told: clients that go on and on fill no disk, and hide nothing of the sources. */
+const MOST_NOTES = { failed: 1000, dropped: 100 } as const;
 
 /** Tells the user what happens, once each, and waits for the end. */
 class Watch {
   readonly #flags: ServeFlags;
-  readonly #told = new Set<string>();
+  readonly #told = { failed: new Set<string>(), dropped: new Set<string>() };
   readonly #last = new AbortController();
   #connected = 0;
 
@@ -188,9 +191,13 @@ class Watch {
     if (kind === "connected") this.#connected++;
     if (kind === "disconnected" && --this.#connected === 0) this.#last.abort();
     if (kind !== "failed" && (kind !== "dropped" || this.#flags.quiet)) return;
-    if (this.#told.has(message) || this.#told.size >= MOST_NOTES) return;
-    this.#told.add(message);
+    const told = this.#told[kind];
+    if (told.has(message) || told.size === MOST_NOTES[kind]) return;
+    told.add(message);
     note(`fsynth: client ${client}: ${message}`);
+    if (told.size === MOST_NOTES[kind]) {
+      note(`fsynth: no more is told of ${kind === "failed" ? "what cannot be read" : "clients that are dropped"}`);
+    }
   }
 
   /** Resolves at a signal, or with --once when the last client has left. A second signal ends the process. */

@@ -2,9 +2,10 @@
 
 import type { Duplex } from "node:stream";
 import type { Image } from "../image/image.ts";
+import { Clients } from "./clients.ts";
 import { PlanDisk } from "./disk.ts";
 import type { ServeEvent } from "./event.ts";
-import { NbdClients } from "./nbd.ts";
+import { talkNbd } from "./nbd.ts";
 import { Overlay } from "./overlay.ts";
 
 /** What a handshake may take, seconds: a machine that starts may be slow. */
@@ -16,9 +17,9 @@ const HANDSHAKE = 600;
  */
 export function serveConnection(image: Image, connection: Duplex, onEvent: (event: ServeEvent) => void): void {
   const disk = new Overlay(new PlanDisk(image.plan), 2 * image.size);
-  const clients = new NbdClients({
-    exported: { name: "", size: image.size, writable: true, shared: false },
-    diskFor: () => ({ disk, writable: disk }),
+  const exported = { name: "", size: image.size, writable: true, shared: false };
+  const clients = new Clients({
+    talk: (client) => talkNbd({ exported, diskFor: () => ({ disk, writable: disk }) }, client),
     maxClients: 1,
     handshakeTimeout: HANDSHAKE,
     onEvent,

@@ -2,6 +2,7 @@
 
 import type { Plan } from "../image/plan.ts";
 import { RangeReader } from "../sinks/range.ts";
+import type { ZeroMap } from "./zeros.ts";
 
 /** A run of a disk. */
 export interface Run {
@@ -24,10 +25,15 @@ export interface Disk {
 
 /** One that can also be written. */
 export interface WritableDisk extends Disk {
-  /** Throws {@link NoSpace} when the limit is reached; then some of it may be written. */
-  write(offset: number, bytes: Uint8Array): Promise<void>;
-  /** Makes zeros. Throws {@link NoSpace}. */
-  zero(offset: number, length: number): Promise<void>;
+  /** Accounts for `bytes` of memory that a write takes while it comes in, or gives them back. Throws {@link NoSpace}. */
+  hold(bytes: number): void;
+  /** Writes `parts`, one behind the other: all of it or, where it throws {@link NoSpace}, nothing. */
+  write(offset: number, parts: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Makes zeros; with `solid` there is room for what may be written there later, and it is no hole. Throws {@link NoSpace};
+   * then some of them may be made.
+   */
+  zero(offset: number, length: number, solid: boolean): Promise<void>;
 }
 
 /** What an overlay may hold is used up. */
@@ -43,9 +49,12 @@ const EFFORT = 32_768;
 export class PlanDisk implements Disk {
   readonly size: number;
   readonly #reader: RangeReader;
+  /** Of a stored image, whose plan knows nothing of what is in it. */
+  readonly #zeros: ZeroMap | undefined;
 
-  constructor(plan: Plan) {
+  constructor(plan: Plan & { readonly zeros?: ZeroMap | undefined }) {
     this.size = plan.size;
+    this.#zeros = plan.zeros;
     this.#reader = new RangeReader(plan);
   }
 
@@ -54,7 +63,7 @@ export class PlanDisk implements Disk {
   }
 
   runs(from: number, to: number): Iterable<Run> {
-    return joined(this.#regions(from, to));
+    return joined(this.#zeros?.runs(from, to) ?? this.#regions(from, to));
   }
 
   *#regions(from: number, to: number): Generator<Run> {

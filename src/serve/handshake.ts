@@ -1,6 +1,7 @@
 // The fixed newstyle handshake: options until the client enters the transmission, or leaves.
 // Specification: proto.md, "Handshake" and "Option types".
 
+import { quoteName } from "../bytes/names.ts";
 import { viewOf } from "../bytes/struct.ts";
 import {
   asksForAllocation,
@@ -28,7 +29,7 @@ import {
   Rep,
   Transmission,
 } from "./protocol.ts";
-import { Gone, type Wire } from "./wire.ts";
+import { Gone, Violation, type Wire } from "./wire.ts";
 
 /** The one export of a server. */
 export interface Export {
@@ -48,14 +49,14 @@ export interface Agreed {
   readonly allocation: boolean;
 }
 
-/** A client that breaks the protocol so that nothing it sends can be understood. */
-export class Violation extends Error {}
-
 /** More than that is no option that anybody knows, bytes. */
 const LONGEST_OPTION = 64 * 1024;
 
 /** So many options nobody needs. */
 const MOST_OPTIONS = 1024;
+
+/** How much of a name is shown, characters. */
+const SHOWN = 200;
 
 /** The number that base:allocation has in replies. */
 export const ALLOCATION_ID = 1;
@@ -77,6 +78,13 @@ export async function shakeHands(wire: Wire, exported: Export): Promise<Agreed |
     throw new Violation(`client flags 0x${flags.toString(16)}, expected none but FIXED_NEWSTYLE and NO_ZEROES`);
   }
   return await new Haggling(wire, exported, (flags & Handshake.NO_ZEROES) !== 0).result();
+}
+
+/** Names of clients end up on terminals: nothing in them is more than a letter there, and none fills the screen. */
+function noExport(name: string): string {
+  const short = name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name;
+  const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+  return `there is no export ${quoteName(short).replace(hidden, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`)}`;
 }
 
 function greetingBytes(): Uint8Array {
@@ -108,7 +116,7 @@ class Haggling {
       if (option === Opt.EXPORT_NAME) {
         if (length > LONGEST_TEXT) throw new Violation(`an export name of ${length} bytes`);
         const name = textOf(await this.wire.take(length));
-        if (!this.#knows(name)) throw new Violation(`there is no export "${name}"`);
+        if (!this.#knows(name)) throw new Violation(noExport(name));
         await this.wire.send(this.#exportBytes());
         return this.#agreed();
       }
@@ -178,7 +186,7 @@ class Haggling {
   async #info(option: number, data: Uint8Array): Promise<boolean> {
     const { name, wanted } = readInfoRequest(data);
     if (!this.#knows(name)) {
-      await this.#reply(option, Rep.ERR_UNKNOWN, encoder.encode(`there is no export "${name}"`));
+      await this.#reply(option, Rep.ERR_UNKNOWN, encoder.encode(noExport(name)));
       return false;
     }
     const { exported } = this;
@@ -194,7 +202,7 @@ class Haggling {
     if (!this.#structured) throw new Malformed("metadata contexts need structured replies");
     const { name, queries } = readContextRequest(data);
     if (!this.#knows(name)) {
-      await this.#reply(option, Rep.ERR_UNKNOWN, encoder.encode(`there is no export "${name}"`));
+      await this.#reply(option, Rep.ERR_UNKNOWN, encoder.encode(noExport(name)));
       return;
     }
     const found = asksForAllocation(option, queries);

@@ -2,17 +2,18 @@
 // blocks of zeros take no room of their own.
 
 import { BLOCK, type Disk, joined, NoSpace, type Run, type WritableDisk } from "./disk.ts";
+import { LARGEST_PAYLOAD } from "./protocol.ts";
+import { Slabs } from "./slabs.ts";
 
 /** Blocks that one entry of the map stands for. */
 const PER_CHUNK = 1024;
 
-/** Blocks of memory taken at once. */
-const PER_SLAB = 64;
-
 /** A block that was not written. */
 const BASE = -1;
-/** A block of zeros. */
+/** A block of zeros that nobody stored. */
 const ZERO = -2;
+/** A block of zeros for which there is room. */
+const SOLID = -3;
 
 /** What an entry of the map costs besides the blocks themselves, bytes. */
 const CHUNK_COST = PER_CHUNK * 4 + 128;
@@ -26,9 +27,10 @@ export class Overlay implements WritableDisk {
   readonly size: number;
   /** By chunk: of each block its place in memory, or what it is instead. */
   readonly #chunks = new Map<number, Int32Array>();
-  readonly #slabs: Uint8Array[] = [];
-  readonly #free: number[] = [];
+  readonly #slabs = new Slabs();
   #used = 0;
+  /** What writes take that are still coming in. */
+  #held = 0;
 
   /** `limit`: how many bytes of memory it may take. */
   constructor(
@@ -55,29 +57,46 @@ export class Overlay implements WritableDisk {
     this.#cover(offset, target);
   }
 
-  async write(offset: number, bytes: Uint8Array): Promise<void> {
-    for (let at = offset, end = offset + bytes.length; at < end; ) {
-      const block = Math.floor(at / BLOCK);
-      const stop = Math.min((block + 1) * BLOCK, end);
-      const room = (await this.#copied(block, stop - at < this.#lengthOf(block))).subarray(at % BLOCK);
-      room.set(bytes.subarray(at - offset, stop - offset));
-      at = stop;
+  hold(bytes: number): void {
+    // What is there may be written over even when the limit is reached.
+    if (bytes > 0 && this.#used + this.#held + bytes > this.limit + LARGEST_PAYLOAD) throw this.#noSpace();
+    this.#held += bytes;
+  }
+
+  async write(offset: number, parts: readonly Uint8Array[]): Promise<void> {
+    const end = offset + parts.reduce((sum, { length }) => sum + length, 0);
+    const edges = await this.#edges(offset, end);
+    // From here on nothing waits, so that others see all of it or nothing.
+    this.#demand(offset, end);
+    let at = offset;
+    for (const part of parts) {
+      for (let done = 0; done < part.length; ) {
+        const block = Math.floor(at / BLOCK);
+        const count = Math.min((block + 1) * BLOCK - at, part.length - done);
+        this.#own(block, edges.get(block)).set(part.subarray(done, done + count), at % BLOCK);
+        done += count;
+        at += count;
+      }
     }
   }
 
-  async zero(offset: number, length: number): Promise<void> {
-    for (let at = offset, end = offset + length; at < end; ) {
+  async zero(offset: number, length: number, solid: boolean): Promise<void> {
+    const end = offset + length;
+    const edges = await this.#edges(offset, end);
+    if (solid) this.#demand(offset, end);
+    for (let at = offset; at < end; ) {
       const block = Math.floor(at / BLOCK);
       const chunk = Math.floor(block / PER_CHUNK);
       const chunkEnd = Math.min((chunk + 1) * PER_CHUNK * BLOCK, this.size);
-      if (at === chunk * PER_CHUNK * BLOCK && end >= chunkEnd) {
+      if (!solid && at === chunk * PER_CHUNK * BLOCK && end >= chunkEnd) {
         this.#zeroChunk(chunk);
         at = chunkEnd;
         continue;
       }
       const stop = Math.min((block + 1) * BLOCK, end);
-      if (stop - at === this.#lengthOf(block)) this.#zeroBlock(block);
-      else if (this.#state(block) !== ZERO) (await this.#copied(block, true)).fill(0, at % BLOCK, (at % BLOCK) + stop - at);
+      if (stop - at === this.#lengthOf(block)) this.#zeroBlock(block, solid ? SOLID : ZERO);
+      else if (solid || this.#state(block) !== ZERO)
+        this.#own(block, edges.get(block)).fill(0, at % BLOCK, (at % BLOCK) + stop - at);
       at = stop;
     }
   }
@@ -123,8 +142,8 @@ export class Overlay implements WritableDisk {
     for (const { from, to, state } of this.#stretches(offset, end)) {
       if (state === BASE) continue;
       const part = target.subarray(from - offset, to - offset);
-      if (state === ZERO) part.fill(0);
-      else part.set(this.#memory(state).subarray(from % BLOCK, (from % BLOCK) + part.length));
+      if (state === ZERO || state === SOLID) part.fill(0);
+      else part.set(this.#slabs.memory(state).subarray(from % BLOCK, (from % BLOCK) + part.length));
     }
   }
 
@@ -136,31 +155,62 @@ export class Overlay implements WritableDisk {
     return this.#chunks.get(Math.floor(block / PER_CHUNK))?.[block % PER_CHUNK] ?? BASE;
   }
 
-  /** The memory of a block that is to be written; with what it held before, where `keep`. */
-  async #copied(block: number, keep: boolean): Promise<Uint8Array> {
-    let before: Uint8Array | undefined;
-    if (keep && this.#state(block) === BASE) {
-      before = new Uint8Array(this.#lengthOf(block));
-      const pending = this.base.read(block * BLOCK, before);
+  /** What the base holds in the first and the last block of a range, where only a part of them is to be written. */
+  async #edges(offset: number, end: number): Promise<ReadonlyMap<number, Uint8Array>> {
+    const edges = new Map<number, Uint8Array>();
+    if (offset === end) return edges;
+    for (const block of new Set([Math.floor(offset / BLOCK), Math.floor((end - 1) / BLOCK)])) {
+      const start = block * BLOCK;
+      const length = this.#lengthOf(block);
+      if ((offset <= start && end >= start + length) || this.#state(block) !== BASE) continue;
+      const before = new Uint8Array(length);
+      const pending = this.base.read(start, before);
       if (pending) await pending;
+      edges.set(block, before);
     }
-    // Another client may have written it meanwhile; from here on nothing waits.
+    return edges;
+  }
+
+  /** Throws {@link NoSpace} unless there is room for every block of a range. */
+  #demand(offset: number, end: number): void {
+    let bytes = 0;
+    const last = Math.ceil(end / BLOCK);
+    for (let block = Math.floor(offset / BLOCK); block < last; ) {
+      const chunk = Math.floor(block / PER_CHUNK);
+      const states = this.#chunks.get(chunk);
+      const stop = Math.min((chunk + 1) * PER_CHUNK, last);
+      if (states === undefined) bytes += CHUNK_COST;
+      else if (states === allZero) bytes += CHUNK_COST - ZERO_COST;
+      for (; block < stop; block++) {
+        const state = states?.[block % PER_CHUNK] ?? BASE;
+        if (state === BASE || state === ZERO) bytes += BLOCK;
+      }
+    }
+    if (this.#used + bytes > this.limit) throw this.#noSpace();
+  }
+
+  /** The memory of a block that is to be written, holding what it held; `before`: what the base held, where that was read. */
+  #own(block: number, before: Uint8Array | undefined): Uint8Array {
     const state = this.#state(block);
-    if (state >= 0) return this.#memory(state);
+    if (state >= 0) return this.#slabs.memory(state);
     const states = this.#listOf(block);
-    const place = this.#take();
+    if (state !== SOLID) this.#charge(BLOCK);
+    const place = this.#slabs.take();
     states[block % PER_CHUNK] = place;
-    const memory = this.#memory(place);
+    const memory = this.#slabs.memory(place);
     memory.fill(0);
     if (state === BASE && before) memory.set(before);
     return memory;
   }
 
-  #zeroBlock(block: number): void {
+  #zeroBlock(block: number, to: typeof ZERO | typeof SOLID): void {
     const state = this.#state(block);
-    if (state === ZERO) return;
-    this.#listOf(block)[block % PER_CHUNK] = ZERO;
-    if (state >= 0) this.#give(state);
+    if (state === to) return;
+    const states = this.#listOf(block);
+    if (to === SOLID && state < 0) this.#charge(BLOCK);
+    states[block % PER_CHUNK] = to;
+    if (state >= 0) this.#slabs.give(state);
+    if (to === ZERO && (state >= 0 || state === SOLID)) this.#used -= BLOCK;
   }
 
   #zeroChunk(chunk: number): void {
@@ -168,7 +218,10 @@ export class Overlay implements WritableDisk {
     if (before === allZero) return;
     if (before === undefined) this.#charge(ZERO_COST);
     else {
-      for (const state of before) if (state >= 0) this.#give(state);
+      for (const state of before) {
+        if (state >= 0) this.#slabs.give(state);
+        if (state >= 0 || state === SOLID) this.#used -= BLOCK;
+      }
       this.#used -= CHUNK_COST - ZERO_COST;
     }
     this.#chunks.set(chunk, allZero);
@@ -185,28 +238,12 @@ export class Overlay implements WritableDisk {
     return states;
   }
 
-  #memory(place: number): Uint8Array {
-    const start = (place % PER_SLAB) * BLOCK;
-    return (this.#slabs[Math.floor(place / PER_SLAB)] as Uint8Array).subarray(start, start + BLOCK); // places lie in slabs
-  }
-
-  #take(): number {
-    this.#charge(BLOCK);
-    if (this.#free.length === 0) {
-      const first = this.#slabs.length * PER_SLAB;
-      this.#slabs.push(new Uint8Array(PER_SLAB * BLOCK));
-      for (let i = PER_SLAB - 1; i >= 0; i--) this.#free.push(first + i);
-    }
-    return this.#free.pop() as number; // filled above
-  }
-
-  #give(place: number): void {
-    this.#free.push(place);
-    this.#used -= BLOCK;
+  #noSpace(): NoSpace {
+    return new NoSpace(`the overlay holds its ${this.limit} bytes`);
   }
 
   #charge(bytes: number): void {
-    if (this.#used + bytes > this.limit) throw new NoSpace(`the overlay holds its ${this.limit} bytes`);
+    if (this.#used + bytes > this.limit) throw this.#noSpace();
     this.#used += bytes;
   }
 }

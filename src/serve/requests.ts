@@ -5,7 +5,7 @@ import { viewOf } from "../bytes/struct.ts";
 import { FsynthError } from "../error.ts";
 import { Turns } from "../host/turn.ts";
 import { BLOCK, type Disk, NoSpace, type WritableDisk } from "./disk.ts";
-import { type Agreed, ALLOCATION_ID, Violation } from "./handshake.ts";
+import { type Agreed, ALLOCATION_ID } from "./handshake.ts";
 import {
   Cmd,
   CmdFlag,
@@ -24,7 +24,7 @@ import {
   State,
   simpleReply,
 } from "./protocol.ts";
-import type { Wire } from "./wire.ts";
+import { Violation, type Wire } from "./wire.ts";
 
 /** How much of a disk is read or written at once, bytes: what a client can make this server hold. */
 const PIECE = 256 * 1024;
@@ -101,7 +101,7 @@ class Answering {
           break;
         case Cmd.TRIM:
         case Cmd.WRITE_ZEROES:
-          await this.#writable().zero(asked.offset, asked.length);
+          await this.#writable().zero(asked.offset, asked.length, (asked.flags & CmdFlag.NO_HOLE) !== 0);
           break;
         default: // FLUSH: all clients read what is written, and nothing is kept before the end
       }
@@ -262,21 +262,30 @@ class Answering {
     await this.#flush();
   }
 
+  /** Nothing is written before all of it is there: a client that goes, or a server that ends, leaves no half of it. */
   async #write({ offset, length }: Request): Promise<void> {
     const disk = this.#writable();
-    let done = 0;
+    const parts: Uint8Array[] = [];
+    let [done, held] = [0, 0];
+    this.wire.busy = true;
     try {
       while (done < length) {
-        // Up to the end of a block, so that no block is copied to be overwritten.
-        const count = Math.min(PIECE - ((offset + done) % BLOCK), length - done);
-        const bytes = await this.wire.take(count);
+        const count = Math.min(PIECE, length - done);
+        if (length > PIECE) {
+          disk.hold(count);
+          held += count;
+        }
+        parts.push(await this.wire.take(count));
         done += count;
-        await disk.write(offset + done - count, bytes);
       }
+      await disk.write(offset, parts);
     } catch (error) {
       const refused = this.#refusal(error);
       await this.wire.skip(length - done);
       throw refused;
+    } finally {
+      disk.hold(-held);
+      this.wire.busy = false;
     }
   }
 

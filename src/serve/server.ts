@@ -1,13 +1,16 @@
 // A planned image as a network block device, or by HTTP.
 
 import { checkKeys, checkText, checkWord, shown } from "../arguments.ts";
+import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import type { Image } from "../image/image.ts";
 import { makeImage } from "../sinks/image.ts";
+import { resolveOutput } from "../sinks/output.ts";
+import { Clients, sentenceOf } from "./clients.ts";
 import { type Disk, PlanDisk } from "./disk.ts";
 import type { ServeEvent } from "./event.ts";
 import { inUri, type Listening, listen, type Place } from "./listen.ts";
-import { NbdClients } from "./nbd.ts";
+import { talkNbd } from "./nbd.ts";
 import { overlaidPlan } from "./overlaid-plan.ts";
 import { Overlay } from "./overlay.ts";
 
@@ -34,7 +37,10 @@ export interface ServeOptions {
   readonly maxClients?: number | undefined;
   /** How long a client may take until its handshake is done, seconds; default 10. */
   readonly handshakeTimeout?: number | undefined;
-  /** Told of what happens, such as sources that changed and clients that break the protocol. */
+  /**
+   * Told of what happens, such as sources that changed and clients that break the protocol. What it throws first, `close` throws
+   * in the end; the clients notice nothing.
+   */
   readonly onEvent?: ((event: ServeEvent) => void) | undefined;
 }
 
@@ -50,7 +56,10 @@ export interface ImageServer {
   readonly written: number;
   /** The image with all that was written so far; its bytes are those that clients read when they are asked for. */
   readonly image: Image;
-  /** Stops listening, lets requests under way be answered, drops all clients, and saves what is to be saved. */
+  /**
+   * Stops listening, lets requests under way be answered, drops all clients, and saves what is to be saved. What waits for a source that never answers is left
+   * behind after some seconds.
+   */
   close(): Promise<void>;
 }
 
@@ -80,22 +89,28 @@ export async function serveImage(image: Image, options: ServeOptions): Promise<I
   const disk: Disk = shared ?? base;
   const served = shared ? makeImage(overlaidPlan(image.plan, shared)) : image;
   const place = placeOf(options);
-  const tell = (event: ServeEvent): void => onEvent?.(event);
-  const limits = { maxClients: options.maxClients ?? 256, handshakeTimeout: options.handshakeTimeout ?? 10 };
+  let thrown: { readonly error: unknown } | undefined;
+  const onEventSafely = (event: ServeEvent): void => {
+    try {
+      onEvent?.(event);
+    } catch (error) {
+      thrown ??= { error };
+    }
+  };
 
-  const clients =
-    protocol === "http"
-      ? new (await import("./http.ts")).HttpClients({ disk, image, place, ...limits, onEvent: tell })
-      : new NbdClients({
-          exported: { name: exportName, size: image.size, writable: overlay !== undefined, shared: !overlay?.private },
-          diskFor() {
-            if (!overlay) return { disk, writable: undefined };
-            const writable = shared ?? new Overlay(base, overlay.limit);
-            return { disk: writable, writable };
-          },
-          ...limits,
-          onEvent: tell,
-        });
+  const shape = { exported: { name: exportName, size: image.size, writable: overlay !== undefined, shared: !overlay?.private } };
+  const diskFor = (): { readonly disk: Disk; readonly writable: Overlay | undefined } => {
+    if (!overlay) return { disk, writable: undefined };
+    const writable = shared ?? new Overlay(base, overlay.limit);
+    return { disk: writable, writable };
+  };
+  const resource = protocol === "http" ? new (await import("./http.ts")).HttpResource(disk, image, place) : undefined;
+  const clients = new Clients({
+    talk: (client) => (resource ? resource.talk(client) : talkNbd({ ...shape, diskFor }, client)),
+    maxClients: options.maxClients ?? 256,
+    handshakeTimeout: options.handshakeTimeout ?? 10,
+    onEvent: onEventSafely,
+  });
   const listening: Listening = await listen(clients.server, place);
   let closed: Promise<void> | undefined;
   return {
@@ -113,11 +128,23 @@ export async function serveImage(image: Image, options: ServeOptions): Promise<I
         const stopped = listening.close();
         await clients.end();
         await stopped;
-        if (save !== undefined) await served.writeTo(save);
+        if (save !== undefined) await saved(served, save, shared?.used ?? 0);
+        if (thrown) throw thrown.error;
       })();
       return closed;
     },
   };
+}
+
+/** Whoever wrote has to know that it is gone. */
+async function saved(image: Image, path: string, written: number): Promise<void> {
+  try {
+    await image.writeTo(path);
+  } catch (cause) {
+    const code = cause instanceof FsynthError ? cause.code : "io";
+    const lost = written > 0 ? `what clients wrote (${written} bytes of memory) is lost` : "clients wrote nothing that is lost";
+    throw new FsynthError(code, `${quoteName(path)} is not saved, and ${lost}: ${sentenceOf(cause)}`, { path }, { cause });
+  }
 }
 
 function checked(image: Image, options: ServeOptions): ServeOptions {
@@ -129,7 +156,11 @@ function checked(image: Image, options: ServeOptions): ServeOptions {
   const { socket, port, protocol, exportName, overlay, save, maxClients, handshakeTimeout } = options;
   checkWord("serveImage: protocol", protocol, ["nbd", "http"]);
   for (const [what, text] of Object.entries({ socket, host: options.host, exportName, save })) {
-    if (text !== undefined) checkText(`serveImage: ${what}`, text);
+    if (text === undefined) continue;
+    checkText(`serveImage: ${what}`, text);
+    if (text === "" && what !== "exportName") {
+      throw new FsynthError("usage", `serveImage: ${what} is empty`, { option: what });
+    }
   }
   if ((socket === undefined) === (port === undefined)) {
     throw new FsynthError("usage", "serveImage: expected either a socket or a port to listen on", { option: "socket" });
@@ -137,15 +168,24 @@ function checked(image: Image, options: ServeOptions): ServeOptions {
   if (options.host !== undefined && port === undefined) {
     throw new FsynthError("usage", "serveImage: a host to listen on goes with a port", { option: "host" });
   }
-  checkNumber("port", port, 0, 65_535);
-  checkNumber("maxClients", maxClients, 1, 65_536);
+  checkWhole("port", port, 0, 65_535);
+  checkWhole("maxClients", maxClients, 1, 65_536);
   checkNumber("handshakeTimeout", handshakeTimeout, 0.001, 86_400);
+  const told: unknown = options.onEvent;
+  if (told !== undefined && typeof told !== "function") {
+    throw new FsynthError("usage", `serveImage: onEvent is ${shown(told)}, expected a function`, { option: "onEvent" });
+  }
   if (new TextEncoder().encode(exportName ?? "").length > 4096) {
     throw new FsynthError("usage", "serveImage: the export's name has more than 4096 bytes", { option: "exportName" });
   }
   if (overlay !== undefined) {
     checkKeys("serveImage: overlay", overlay, ["limit", "private"]);
-    checkNumber("overlay.limit", overlay.limit, 0, Number.MAX_SAFE_INTEGER);
+    checkWhole("overlay.limit", overlay.limit ?? Number.NaN, 0, Number.MAX_SAFE_INTEGER);
+    if (overlay.private !== undefined && typeof overlay.private !== "boolean") {
+      throw new FsynthError("usage", `serveImage: overlay.private is ${shown(overlay.private)}, expected true or false`, {
+        option: "overlay",
+      });
+    }
     if (protocol === "http") throw new FsynthError("usage", "serveImage: nothing is written by HTTP", { option: "overlay" });
     if (overlay.private && save !== undefined) {
       throw new FsynthError("usage", "serveImage: of what clients write for themselves there is nothing to save", {
@@ -153,7 +193,16 @@ function checked(image: Image, options: ServeOptions): ServeOptions {
       });
     }
   }
+  // What cannot be written in the end is refused now, and not when there is something to lose.
+  if (save !== undefined) resolveOutput(save);
   return options;
+}
+
+function checkWhole(option: string, value: unknown, least: number, most: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most)) return;
+  throw new FsynthError("usage", `serveImage: ${option} is ${shown(value)}, expected a whole number from ${least} to ${most}`, {
+    option,
+  });
 }
 
 function checkNumber(option: string, value: unknown, least: number, most: number): void {

@@ -9,12 +9,22 @@ const AHEAD = 128 * 1024;
 /** The peer is gone, or this side is to end; no fault of anyone. */
 export class Gone extends Error {}
 
+/** A peer that breaks the protocol so that nothing it sends can be understood. */
+export class Violation extends Error {}
+
+/** How much of what a peer still sends is taken from it before the connection ends, bytes, and how long, ms. */
+const LINGER = 1 << 20;
+const LINGER_TIME = 1000;
+
 /** A connection as bytes that are asked for and bytes that are sent. */
 export class Wire {
   readonly #socket: Duplex;
   #chunks: Uint8Array[] = [];
   #held = 0;
   #ended = false;
+  #resting = false;
+  /** The peer is in the middle of what it says: {@link endWhenIdle} lets it come to an end. */
+  busy = false;
   #wake: (() => void) | undefined;
 
   constructor(socket: Duplex) {
@@ -59,6 +69,13 @@ export class Wire {
     return this.#next(most);
   }
 
+  /** Gives back what was taken last and not used. */
+  putBack(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#chunks.unshift(bytes);
+    this.#held += bytes.length;
+  }
+
   /** Takes `count` bytes and drops them. */
   async skip(count: number): Promise<void> {
     for (let left = count; left > 0; ) left -= (await this.some(left)).length;
@@ -80,8 +97,24 @@ export class Wire {
 
   /** Ends what waits for the peer to say something; what is being sent is sent. */
   endWhenIdle(): void {
-    this.#ended = true;
+    this.#resting = true;
     this.#stir();
+  }
+
+  /**
+   * Ends this side, and takes for a moment what the peer still sends: where a connection is closed over bytes that nobody took,
+   * the peer may lose what it was told last.
+   */
+  async linger(): Promise<void> {
+    this.#socket.end();
+    const timer = setTimeout(() => this.end(), LINGER_TIME);
+    try {
+      await this.skip(LINGER);
+    } catch (error) {
+      if (!(error instanceof Gone)) throw error;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Says that nothing more comes, once all that was sent is out. */
@@ -99,7 +132,7 @@ export class Wire {
   }
 
   async #more(): Promise<void> {
-    if (this.#ended) throw new Gone();
+    if (this.#ended || (this.#resting && !this.busy)) throw new Gone();
     this.#socket.resume();
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
