@@ -919,7 +919,9 @@ describe("the launcher", () => {
     writeFileSync(join(source, "hello"), "hello\n");
     const qemu = program("qemu", `${PROTOCOL}\necho "$@"; answer`);
     const machine = ["--kernel", kernelFile, "--no-initramfs", "--arch", "x86_64", "--accel", "tcg", "--qemu", qemu, "-q"];
-    expect(fsynth(["boot", source, ...machine, "--expect", "file.filename=/dev/fd/4"]).status).toBe(0);
+    expect(fsynth(["boot", source, ...machine, "--expect", "file.driver=nbd,file.server.type=fd,file.server.str=4"]).status).toBe(
+      0,
+    );
     expect(fsynth(["boot", "-f", "cpio", source, ...machine, "--expect", "-initrd /dev/fd/4"]).status).toBe(0);
     expect(fsynth(["boot", source, ...machine, "--writable"])).toMatchObject({ status: 2 });
   });

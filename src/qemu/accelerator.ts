@@ -67,7 +67,7 @@ export async function probeAccelerator(
   limit = PROBE_LIMIT,
 ): Promise<Objection> {
   const program = probeProgram(machine.arch);
-  const file: NamelessFile = namelessFile(program.bytes);
+  const file: NamelessFile = await namelessFile(program.bytes);
   try {
     const cpu = machine.cpu[name === "tcg" ? "tcg" : "accelerated"];
     const common = ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-m", "16M", "-accel", name, "-cpu", cpu];

@@ -4,6 +4,8 @@
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { quoteName } from "../bytes/names.ts";
+import { FsynthError } from "../error.ts";
 import type { Image } from "../index.ts";
 
 /** An open file without a name. */
@@ -12,61 +14,81 @@ export interface NamelessFile {
   close(): void;
 }
 
-/** A nameless file that holds `bytes`. */
-export function namelessFile(bytes: Uint8Array): NamelessFile {
-  return madeIn((path) => {
+/** Where small files go: first to memory, where Linux has a folder for files in it. */
+function smallPlaces(): string[] {
+  return process.platform === "linux" ? ["/dev/shm", tmpdir()] : [tmpdir()];
+}
+
+/** A nameless file that holds `bytes`, in the first of `places` that takes it. Throws `io`. */
+export function namelessFile(bytes: Uint8Array, places: readonly string[] = smallPlaces()): Promise<NamelessFile> {
+  return madeIn(places, (path) => {
     const descriptor = openSync(path, "wx+", 0o600);
     try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done, done);
+      writeAll(descriptor, bytes, 0);
     } catch (error) {
       closeSync(descriptor);
       throw error;
     }
+    unlinkSync(path);
     return descriptor;
   });
 }
 
-/** A nameless file with an image, sparse as its own file would be. */
-export async function namelessImage(image: Image): Promise<NamelessFile> {
-  const folder = mkdtempSync(join(tmpdir(), "fsynth-boot-"));
-  try {
-    const path = join(folder, "image");
+/** A nameless file with an image, sparse as its own file would be, in the first of `places` that takes it. Throws `io`. */
+export function namelessImage(image: Image, places: readonly string[] = smallPlaces()): Promise<NamelessFile> {
+  return madeIn(places, async (path) => {
     await image.writeTo(path, { compress: "none" });
-    return held(openSync(path, "r+"));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+    return openSync(path, "r+");
+  });
 }
 
-/** A nameless file of all that `chunks` bring; runs of zeros become holes. */
-export async function namelessStream(chunks: AsyncIterable<Uint8Array>): Promise<NamelessFile> {
-  const file = madeIn((path) => openSync(path, "wx+", 0o600));
-  try {
-    let at = 0;
-    for await (const chunk of chunks) {
-      if (chunk.some((byte) => byte !== 0)) {
-        for (let done = 0; done < chunk.length; ) done += writeSync(file.descriptor, chunk, done, chunk.length - done, at + done);
+/** A nameless file of all that `chunks` bring, on the disk; runs of zeros become holes. Throws `io`, and what `chunks` throws. */
+export function namelessStream(chunks: AsyncIterable<Uint8Array>): Promise<NamelessFile> {
+  return madeIn([tmpdir()], async (path) => {
+    const descriptor = openSync(path, "wx+", 0o600);
+    try {
+      // Nothing of its size is left behind by a kill in the middle.
+      unlinkSync(path);
+      let at = 0;
+      for await (const chunk of chunks) {
+        if (chunk.some((byte) => byte !== 0)) writeAll(descriptor, chunk, at);
+        at += chunk.length;
       }
-      at += chunk.length;
+      ftruncateSync(descriptor, at);
+      return descriptor;
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
     }
-    ftruncateSync(file.descriptor, at);
-    return file;
-  } catch (error) {
-    file.close();
+  });
+}
+
+function writeAll(descriptor: number, bytes: Uint8Array, at: number): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done, at + done);
+}
+
+async function madeIn(places: readonly string[], make: (path: string) => number | Promise<number>): Promise<NamelessFile> {
+  const [place = tmpdir(), ...others] = places;
+  let folder: string | undefined;
+  try {
+    folder = mkdtempSync(join(place, "fsynth-boot-"));
+    return held(await make(join(folder, "file")));
+  } catch (cause) {
+    const error = ioError(place, cause);
+    // Memory for files may be little: many containers have 64 MB of it.
+    if (others.length > 0 && error instanceof FsynthError && error.code === "io") return await madeIn(others, make);
     throw error;
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function madeIn(make: (path: string) => number): NamelessFile {
-  const folder = mkdtempSync(join(tmpdir(), "fsynth-boot-"));
-  try {
-    const path = join(folder, "file");
-    const descriptor = make(path);
-    unlinkSync(path);
-    return held(descriptor);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+/** What the system says, in our words; anything else as it is. */
+function ioError(place: string, cause: unknown): unknown {
+  if (cause instanceof FsynthError || !(cause instanceof Error) || !("syscall" in cause)) return cause;
+  const why = "code" in cause && cause.code === "ENOENT" ? "there is no such folder" : cause.message;
+  const what = `cannot make a temporary file in ${quoteName(place)} (TMPDIR names the folder): ${why}`;
+  return new FsynthError("io", what, { path: place }, { cause });
 }
 
 function held(descriptor: number): NamelessFile {
