@@ -2,13 +2,13 @@
 // are in boot.long.ts.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, fstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bootCommand, timingLines } from "../src/cli/boot.ts";
-import { buildCpio, buildExt2, buildExt4, buildFfs, FsynthError, fromCpio, Tree } from "../src/index.ts";
+import { buildCpio, buildExt2, buildExt4, buildFfs, buildTar, FsynthError, fromCpio, Tree } from "../src/index.ts";
 import { type Choice, chooseAccelerator, type Objection, probeAccelerator, probeMemory } from "../src/qemu/accelerator.ts";
 import { kernelArguments, type MachineSpec, qemuArguments, shellCommand } from "../src/qemu/arguments.ts";
 import { loadBusybox } from "../src/qemu/busybox.ts";
@@ -19,6 +19,7 @@ import { buildInitramfs } from "../src/qemu/initramfs.ts";
 import { findModules, kernelAt, newestKernel } from "../src/qemu/kernel.ts";
 import { compareReleases, kernelRelease, releaseOfName } from "../src/qemu/kernel-version.ts";
 import { ModuleFolder } from "../src/qemu/modules.ts";
+import { namelessFile, namelessImage } from "../src/qemu/nameless.ts";
 import { rootArguments, wantedDrivers } from "../src/qemu/prepare.ts";
 import { bestLeash, startLeashed } from "../src/qemu/process.ts";
 import { openRoot, type RootFilesystem, recogniseRoot } from "../src/qemu/root.ts";
@@ -911,6 +912,46 @@ describe("the launcher", () => {
     const { status, stdout } = spawnSync("sh", ["-c", typing, "sh", command]);
     expect(stdout.toString()).toContain("READY\r\nheard hello\r\n");
     expect(status).toBe(0);
+  });
+
+  test("a folder for temporary files that is not there is an error in words", () => {
+    const packed = join(folder, "packed.ext4.gz");
+    writeFileSync(packed, gzipSync(readFileSync(rootFile)));
+    const args = [
+      "--kernel",
+      kernelFile,
+      "--no-initramfs",
+      "--arch",
+      "x86_64",
+      "--accel",
+      "tcg",
+      "--qemu",
+      program("qemu", "exit 0"),
+      "-q",
+    ];
+    const missing = join(folder, "missing");
+    const { status, stderr } = spawnSync(process.execPath, [bin, "boot", packed, ...args], {
+      env: { ...process.env, TMPDIR: missing },
+      encoding: "utf8",
+    });
+    expect(stderr).toBe(
+      `fsynth: cannot make a temporary file in "${missing}" (TMPDIR names the folder): there is no such folder\n`,
+    );
+    expect(status).toBe(4);
+  });
+
+  test("small files go to the first folder that takes them", async () => {
+    const bytes = Buffer.from("small");
+    for (const make of [
+      () => namelessFile(bytes, [join(folder, "missing"), folder]),
+      () => namelessImage(buildTar(new Tree()), ["/dev/full", folder]),
+    ]) {
+      const file = await make();
+      expect(fstatSync(file.descriptor).size).toBeGreaterThan(0);
+      file.close();
+    }
+    await expect(namelessFile(bytes, [join(folder, "missing")])).rejects.toMatchObject({ code: "io" });
+    expect(readdirSync(folder).filter((name) => name.startsWith("fsynth-boot-"))).toEqual([]);
   });
 
   test("makes an image of sources, which goes with the machine", () => {

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
@@ -11,6 +12,7 @@ import { pattern } from "./arbitrary/tree.ts";
 import { bin, fsynth, requireFreshBuild } from "./cli-run.ts";
 import { e2fsck } from "./judge/e2fsck.ts";
 import { findTool, need } from "./judge/need.ts";
+import { OPT, Talk } from "./nbd-talk.ts";
 
 requireFreshBuild();
 
@@ -296,6 +298,46 @@ describe("the command line", () => {
     expect((await ended()).status).toBe(0);
   });
 
+  test("HTTP requests far ahead of their answers, and SIGTERM: it ends in order", async () => {
+    const { uri, child, ended } = await started("-f", "ext4", "--size", "16M", "--http", "--port", "0", source);
+    const clients = Array.from({ length: 20 }, () => connect(Number(new URL(uri).port), "127.0.0.1").pause());
+    for (const client of clients) {
+      client.on("error", () => {});
+      client.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(4000));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const held = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "latin1"))?.[1]);
+    expect(held).toBeLessThan(400_000);
+    child.kill("SIGTERM");
+    expect(await ended()).toEqual({ status: 0, out: "" });
+    for (const client of clients) client.destroy();
+  });
+
+  test("clients that misbehave in ever new ways are told of for a while, and hide no source that changed", async () => {
+    const path = join(folder, "noted.tar");
+    await buildTar(sample()).writeTo(path);
+    const socket = join(folder, "noted");
+    const { child, ended } = await started("-f", "ext4", "--socket", socket, path);
+    for (let i = 0; i < 150; i++) {
+      const client = new Talk({ path: socket });
+      await client.greet();
+      client.sendOption(OPT.name, Buffer.from(`x${i}`));
+      await client.gone();
+    }
+    writeFileSync(path, Buffer.alloc(statSync(path).size, 0x55));
+    const client = new Talk({ path: socket });
+    const [info] = await client.go();
+    const size = Number(info?.data.readBigUInt64BE(2));
+    for (let at = 0; at < size; at += 65_536) await client.read(at, Math.min(65_536, size - at));
+    client.end();
+    child.kill("SIGTERM");
+    const { status, out } = await ended();
+    expect(status).toBe(0);
+    expect(out.match(/there is no export/g)?.length).toBe(100);
+    expect(out.match(/no more is told of clients that are dropped/g)?.length).toBe(1);
+    expect(out).toMatch(/noted\.tar" changed since its headers were read/);
+  });
+
   test("wrong uses", () => {
     const refused: readonly [readonly string[], number, RegExp][] = [
       [[source], 2, /either --socket .* or --port/],
@@ -308,6 +350,9 @@ describe("the command line", () => {
       [["--port", "0", "--http", "-w", written], 2, /--http is for reading/],
       [["--port", "0", "--save", "x", written], 2, /--save is for what clients write/],
       [["--socket", written, written], 2, /is no socket/],
+      [["--socket", "", written], 2, /--socket is empty/],
+      [["--port", "0", "--listen", "", written], 2, /--listen is empty/],
+      [["--socket", join(folder, "none", "s"), written], 4, /there is no folder/],
       [["-f", "ext9", "--port", "0", source], 2, /unknown format "ext9"/],
     ];
     for (const [args, status, message] of refused) {

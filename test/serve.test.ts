@@ -1,14 +1,27 @@
 // The NBD server, spoken to by hand: what the protocol asks for, what an overlay keeps, and what bad clients get.
 // That well-behaved clients of others agree is in serve-judged.test.ts.
 
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { buildExt4, buildTar, fromTar, type Image, Tree } from "../src/index.ts";
+import { buildExt4, buildTar, fromDirectory, fromTar, type Image, Tree } from "../src/index.ts";
 import { type ImageServer, type ServeEvent, type ServeOptions, serveImage, storedImage } from "../src/serve/index.ts";
 import { pattern } from "./arbitrary/tree.ts";
 import { be, CMD, contextData, FLAG, infoData, OPT, REP, Talk, text } from "./nbd-talk.ts";
@@ -117,6 +130,23 @@ describe("the handshake", () => {
       "dropped it breaks the protocol: client flags 0x4, expected none but FIXED_NEWSTYLE and NO_ZEROES",
       "dropped it breaks the protocol: an option without its magic number",
     ]);
+  });
+
+  test("names of clients are told in letters that do nothing to a terminal", async () => {
+    const { talk, events } = await serve();
+    const client = talk();
+    await client.greet();
+    client.sendOption(OPT.name, Buffer.from("\x1b[31mred\nfsynth: all is well\u009b\u202e"));
+    await client.gone();
+    const long = talk();
+    await long.greet();
+    long.sendOption(OPT.name, Buffer.alloc(4000, 0x61));
+    await long.gone();
+    await until(() => events.length === 2);
+    expect(events[0]?.message).toBe(
+      'it breaks the protocol: there is no export "\\x1b[31mred\\x0afsynth: all is well\\u{9b}\\u{202e}"',
+    );
+    expect(events[1]?.message.length).toBeLessThan(300);
   });
 
   test("LIST, INFO and GO tell name, size, flags and block sizes; what is unknown or malformed gets an error and costs nothing", async () => {
@@ -377,6 +407,70 @@ describe("an overlay", () => {
     expect((await client.request(CMD.trim, image.size, 1)).error).toBe(22);
   });
 
+  test("zeros that shall be no hole are none, and have room", async () => {
+    const { server, talk } = await serve({ overlay: { limit: MIB } });
+    const client = talk();
+    await client.go();
+    expect((await client.request(CMD.zeroes, 100, 65_536, FLAG.noHole)).error).toBe(0);
+    expect(server.written).toBeGreaterThan(17 * 4096);
+    expect((await client.request(CMD.status, 0, 65_536)).extents).toEqual([[65_536, 0]]);
+    expect(same((await client.read(100, 65_536)).data, Buffer.alloc(65_536))).toBe(true);
+    expect(same((await client.read(0, 100)).data, whole.subarray(0, 100))).toBe(true);
+    const before = server.written;
+    expect((await client.request(CMD.zeroes, 0, 2 * MIB, FLAG.noHole)).error).toBe(28);
+    expect((await client.write(8192, pattern(8192, 1))).error).toBe(0);
+    expect(server.written).toBe(before);
+    expect((await client.request(CMD.zeroes, 0, 4 * MIB)).error).toBe(0);
+    expect(server.written).toBeLessThan(200);
+    expect((await client.request(CMD.status, 0, 65_536)).extents).toEqual([[65_536, 3]]);
+  });
+
+  test("what is trimmed gives its memory back", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const memory = (): number => {
+      collect();
+      return process.memoryUsage().arrayBuffers;
+    };
+    const { talk } = await serve(writing);
+    const client = talk();
+    await client.go();
+    const before = memory();
+    for (let at = 0; at < image.size; at += MIB) expect((await client.write(at, pattern(MIB, 5))).error).toBe(0);
+    expect(memory() - before).toBeGreaterThan(7 * MIB);
+    await client.request(CMD.trim, 0, image.size);
+    await client.read(0, 1);
+    expect(memory() - before).toBeLessThan(3 * MIB);
+  });
+
+  test("a write is applied whole or not at all: by a client that goes, at the limit, at the end of the server", async () => {
+    const save = join(folder, "torn.img");
+    const { server, talk } = await serve({ overlay: { limit: 2 * MIB }, save });
+    const [gone, late, slow] = [talk(), talk(), talk()];
+    for (const client of [gone, late, slow]) await client.go();
+    expect((await late.write(0, pattern(3 * MIB, 2))).error).toBe(28);
+    expect(server.written).toBe(0);
+    const bytes = pattern(MIB, 9);
+    const header = (length: number): Buffer =>
+      Buffer.concat([be(4, 0x25609513), be(2, 0), be(2, CMD.write), be(8, 7), be(8, 0), be(4, length)]);
+    for (const client of [gone, late]) client.send(header(MIB), bytes.subarray(0, 700_000));
+    gone.socket.end();
+    await gone.gone();
+    const place = Buffer.concat([be(4, 0x25609513), be(2, 0), be(2, CMD.write), be(8, 8), be(8, 4 * MIB), be(4, MIB)]);
+    slow.send(place, bytes.subarray(0, 700_000));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(server.written).toBe(0);
+    const closing = server.close();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    // There is still time for it.
+    slow.send(bytes.subarray(700_000));
+    expect((await slow.answer(8n)).error).toBe(0);
+    await closing;
+    const expected = Buffer.from(whole);
+    expected.set(bytes, 4 * MIB);
+    expect(same(readFileSync(save), expected)).toBe(true);
+  });
+
   test("private ones are each client's own, and gone with it", async () => {
     const { talk } = await serve({ overlay: { limit: MIB, private: true } });
     const [a, b] = [talk(), talk()];
@@ -423,6 +517,61 @@ describe("an overlay", () => {
   });
 });
 
+describe("what is saved", () => {
+  test("a source that changed: what is lost is said, and a folder that is not there is refused before there is something to lose", async () => {
+    await expect(serveImage(image, { port: 0, ...writing, save: join(folder, "none", "x") })).rejects.toMatchObject({
+      code: "io",
+    });
+    const path = join(folder, "lost.tar");
+    await buildTar(new Tree().file("/a", pattern(MIB, 3), { mtime: T })).writeTo(path);
+    const save = join(folder, "lost.img");
+    const server = await serveImage(buildTar(await fromTar(path)), { port: 0, ...writing, save });
+    const client = new Talk({ host: "127.0.0.1", port: server.port });
+    await client.go();
+    await client.write(0, pattern(4096, 1));
+    await client.leave();
+    writeFileSync(path, "");
+    await expect(server.close()).rejects.toMatchObject({
+      code: "source",
+      message: /lost\.img" is not saved, and what clients wrote \(\d+ bytes of memory\) is lost: archive .* changed/,
+    });
+    expect(existsSync(save)).toBe(false);
+  });
+});
+
+describe("a stored image", () => {
+  test("what is zeros in a sparse file comes as holes, in a dense one as it is", async () => {
+    const path = join(folder, "sparse.img");
+    await image.writeTo(path);
+    const dense = join(folder, "dense.img");
+    writeFileSync(dense, whole);
+    const holes = async (from: string): Promise<number> => {
+      const { talk } = await serve({}, await storedImage(from));
+      const client = talk();
+      await client.go();
+      const { chunks, data } = await client.read(0, image.size);
+      expect(same(data, whole)).toBe(true);
+      let sum = 0;
+      for (let at = 0; at < image.size; ) {
+        const { extents, error } = await client.request(CMD.status, at, image.size - at);
+        expect(error).toBe(0);
+        for (const [length, flags] of extents) {
+          if (flags === 3) {
+            expect(whole.subarray(at, at + length).every((byte) => byte === 0)).toBe(true);
+            sum += length;
+          }
+          at += length;
+        }
+      }
+      expect(chunks.includes(2)).toBe(sum > 0);
+      return sum;
+    };
+    expect(statSync(path).blocks * 512).toBeLessThan(image.size);
+    expect(await holes(path)).toBeGreaterThan(3 * MIB);
+    expect(await holes(dense)).toBe(0);
+  });
+});
+
 describe("where it listens", () => {
   test("a socket that only its owner can reach, gone at the end", async () => {
     const socket = join(folder, "mode");
@@ -453,7 +602,6 @@ describe("where it listens", () => {
     expect(readFileSync(socket, "utf8")).toBe("mine");
     rmSync(socket);
     // What a killed server leaves behind.
-    const { execFileSync } = await import("node:child_process");
     const program = `require("net").createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, "SIGKILL"))`;
     expect(() => execFileSync(process.execPath, ["-e", program], { stdio: "ignore" })).toThrow();
     expect(statSync(socket).isSocket()).toBe(true);
@@ -472,6 +620,51 @@ describe("where it listens", () => {
     await expect(serveImage(image, { port: 0, host: "192.0.2.1" })).rejects.toMatchObject({ code: "io" });
   });
 
+  test("a socket that another put in our place is theirs, and a folder that is not there is named", async () => {
+    const socket = join(folder, "replaced");
+    const { server } = await serve({ socket });
+    rmSync(socket);
+    const theirs = createServer().listen(socket);
+    await once(theirs, "listening");
+    await server.close();
+    expect(statSync(socket).isSocket()).toBe(true);
+    theirs.close();
+    await expect(serveImage(image, { socket: join(folder, "none", "s") })).rejects.toMatchObject({
+      code: "io",
+      message: expect.stringContaining(`there is no folder "${join(folder, "none")}"`),
+    });
+    expect(readdirSync(folder).filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
+  test("of many that replace one stale socket at once, one listens", async () => {
+    const socket = join(folder, "raced");
+    const program = `require("net").createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, "SIGKILL"))`;
+    expect(() => execFileSync(process.execPath, ["-e", program], { stdio: "ignore" })).toThrow();
+    const tried = await Promise.allSettled(Array.from({ length: 8 }, () => serveImage(image, { socket })));
+    const servers = tried.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    for (const one of tried) if (one.status === "rejected") expect(one.reason).toMatchObject({ code: "usage" });
+    expect(servers.length).toBe(1);
+    const client = new Talk({ path: socket });
+    await client.go();
+    client.end();
+    for (const server of servers) await server.close();
+    expect(existsSync(socket)).toBe(false);
+  });
+
+  test("an onEvent that throws is no matter of the clients; close tells", async () => {
+    const server = await serveImage(image, {
+      port: 0,
+      onEvent() {
+        throw new Error("mine");
+      },
+    });
+    const client = new Talk({ host: "127.0.0.1", port: server.port });
+    await client.go();
+    expect((await client.read(0, 10)).error).toBe(0);
+    await client.leave();
+    await expect(server.close()).rejects.toThrow("mine");
+  });
+
   test("options that do not fit are refused", async () => {
     const refused: readonly [unknown, RegExp][] = [
       [{}, /either a socket or a port/],
@@ -484,6 +677,13 @@ describe("where it listens", () => {
       [{ port: 0, protocol: "http", overlay: { limit: 1 } }, /nothing is written by HTTP/],
       [{ port: 0, overlay: { limit: 1, private: true }, save: "x" }, /nothing to save/],
       [{ port: 0, maxClients: 0 }, /maxClients is 0/],
+      [{ port: 0, maxClients: 1.5 }, /maxClients is 1.5, expected a whole number/],
+      [{ port: 1.5 }, /port is 1.5, expected a whole number/],
+      [{ port: 0, host: "" }, /host is empty/],
+      [{ socket: "" }, /socket is empty/],
+      [{ port: 0, onEvent: 5 }, /onEvent is 5, expected a function/],
+      [{ port: 0, overlay: {} }, /overlay.limit is NaN/],
+      [{ port: 0, overlay: { limit: 1, private: "yes" } }, /overlay.private is "yes"/],
       [{ prot: 0 }, /no option "prot"/],
     ];
     for (const [options, message] of refused) {
@@ -714,6 +914,46 @@ describe("sources that change", () => {
     },
   );
 
+  test.each(["archive", "directory"])("%s: an mtime that was set back hides nothing", async (kind) => {
+    const path = kind === "archive" ? await archive("back.tar") : join(folder, "back", "a");
+    if (kind === "directory") {
+      mkdirSync(dirname(path));
+      writeFileSync(path, bytes);
+      utimesSync(path, T, T);
+    }
+    const planned = buildExt4(kind === "archive" ? await fromTar(path) : await fromDirectory(dirname(path)));
+    const expected = Buffer.from(await planned.bytes());
+    const { talk } = await serve({}, planned);
+    const client = talk();
+    await client.go();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    writeFileSync(path, Buffer.alloc(statSync(path).size, 0x55));
+    utimesSync(path, T, T);
+    const { error, data, message } = await client.read(expected.indexOf(Buffer.from(bytes.subarray(0, 64))), 100_000);
+    expect(error).toBe(5);
+    expect(data.includes(0x55)).toBe(false);
+    expect(message).toMatch(/its ctime is [\d.]+, expected/);
+  });
+
+  test.skipIf(process.platform === "win32")("a fifo in the place of a file holds up nobody", async () => {
+    const source = join(folder, "pipes");
+    mkdirSync(source);
+    writeFileSync(join(source, "a"), bytes);
+    const planned = buildExt4(await fromDirectory(source));
+    const expected = Buffer.from(await planned.bytes());
+    rmSync(join(source, "a"));
+    execFileSync("mkfifo", [join(source, "a")]);
+    const { talk } = await serve({}, planned);
+    const client = talk();
+    await client.go();
+    const { error, message } = await client.read(expected.indexOf(Buffer.from(bytes.subarray(0, 64))), 100_000);
+    expect([error, message]).toEqual([
+      5,
+      expect.stringMatching(/pipes\/a" changed since the tree was made: its kind is fifo, expected file/),
+    ]);
+    expect(same((await client.read(1024, 1024)).data, expected.subarray(1024, 2048))).toBe(true);
+  });
+
   test("behind the head of a simple reply there is only the end of the connection", async () => {
     const path = await archive("late.tar");
     const planned = buildExt4(await fromTar(path));
@@ -800,6 +1040,15 @@ describe("HTTP", () => {
     expect(await talk(`HEAD / HTTP/1.1\r\nHost: evil.example\r\n${end}`)).toBe("HTTP/1.1 421 Misdirected Request");
     expect(await talk(`HEAD / HTTP/1.1\r\nHost: localhost:${server.port}\r\n${end}`)).toBe("HTTP/1.1 200 OK");
     expect(await talk(`HEAD / HTTP/1.1\r\nHost: [::1]:1\r\n${end}`)).toBe("HTTP/1.1 200 OK");
+    expect(await talk(`HEAD / HTTP/1.1\r\nHost: LocalHost\r\n${end}`)).toBe("HTTP/1.1 200 OK");
+    // By the whole URL, as proxies ask: its name counts.
+    expect(await talk(`HEAD http://127.0.0.1:1/ HTTP/1.1\r\nHost: evil.example\r\n${end}`)).toBe("HTTP/1.1 200 OK");
+    expect(await talk(`HEAD http://evil.example/ HTTP/1.1\r\nHost: 127.0.0.1\r\n${end}`)).toBe(
+      "HTTP/1.1 421 Misdirected Request",
+    );
+    expect(await talk(`HEAD / HTTP/1.1\r\n${end}`)).toBe("HTTP/1.1 400 Bad Request");
+    expect(await talk(`HEAD / HTTP/2.0\r\n${end}`)).toBe("HTTP/1.1 505 HTTP Version Not Supported");
+    expect(await talk("HEAD / HTTP/1.0\r\nHost: localhost\r\n\r\n")).toBe("HTTP/1.1 200 OK");
     expect(await talk("\x00\x01\x02nonsense\r\n\r\n")).toBe("HTTP/1.1 400 Bad Request");
     expect(await talk(`GET / HTTP/1.1\r\nX: ${"y".repeat(100_000)}\r\n\r\n`)).toBe(
       "HTTP/1.1 431 Request Header Fields Too Large",
@@ -819,11 +1068,77 @@ describe("HTTP", () => {
     writeFileSync(path, Buffer.alloc(statSync(path).size, 0x55));
     const refused = await fetch(server.uri, { headers: { Range: "bytes=5000-6000" } });
     expect(refused.status).toBe(500);
+    for (const name of ["etag", "content-range", "accept-ranges"]) expect(refused.headers.get(name), name).toBeNull();
     expect(await refused.text()).toMatch(/changed since its headers were read/);
     expect((await fetch(server.uri)).status).toBe(500);
     await until(() => events.length === 2);
     expect(events.map(({ kind }) => kind)).toEqual(["failed", "failed"]);
   });
+
+  test("one request at a time: what is asked ahead of the answers takes no memory, and is answered in order", async () => {
+    const { server } = await web();
+    const before = process.memoryUsage().arrayBuffers;
+    const get = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    const greedy = Array.from({ length: 10 }, () => new Talk({ host: "127.0.0.1", port: server.port }));
+    for (const client of greedy) {
+      client.socket.pause();
+      client.send(Buffer.from(get.repeat(8000)));
+    }
+    let most = 0;
+    for (let i = 0; i < 10; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      most = Math.max(most, process.memoryUsage().arrayBuffers);
+    }
+    expect(most - before).toBeLessThan(60 * MIB);
+    const client = new Talk({ host: "127.0.0.1", port: server.port });
+    const range = (from: number): string => `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nRange: bytes=${from}-${from + 9}\r\n\r\n`;
+    client.send(
+      Buffer.from(
+        [1024, 2048, 4096]
+          .map(range)
+          .join("")
+          .replace(/\r\n\r\n$/, "\r\nConnection: close\r\n\r\n"),
+      ),
+    );
+    const said = (await client.gone()).toString("latin1");
+    expect([...said.matchAll(/Content-Range: bytes (\d+)/g)].map(([, from]) => from)).toEqual(["1024", "2048", "4096"]);
+    const began = performance.now();
+    await server.close();
+    expect(performance.now() - began).toBeLessThan(6000);
+    for (const one of greedy) one.end();
+  });
+
+  test("a head that comes by drops has the time of a handshake, and bodies are refused", async () => {
+    const { server, events } = await serve({ port: 0, protocol: "http", handshakeTimeout: 0.4 });
+    const slow = new Talk({ host: "127.0.0.1", port: server.port });
+    slow.send(Buffer.from("GET / HTTP/1.1\r\n"));
+    const drops = setInterval(() => slow.send(Buffer.from("x")), 50);
+    const began = performance.now();
+    await slow.gone();
+    clearInterval(drops);
+    expect(performance.now() - began).toBeLessThan(2000);
+    expect(events).toMatchObject([{ kind: "dropped", message: "no whole request in time" }]);
+    const body = new Talk({ host: "127.0.0.1", port: server.port });
+    body.send(Buffer.from(`PUT / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n\r\nGET / HTTP/1.1\r\n\r\n`));
+    const said = (await body.gone()).toString();
+    expect(said).toMatch(/^HTTP\/1.1 413 /);
+    expect(said.match(/HTTP\/1.1/g)?.length).toBe(1);
+  });
+
+  test("a source that never answers does not keep the server from its end", async () => {
+    const never = buildTar(new Tree().file("/never", { size: MIB, read: () => new Promise<void>(() => {}) }));
+    for (const protocol of ["http", "nbd"] as const) {
+      const { server, talk } = await serve({ port: 0, protocol }, never);
+      const client = talk();
+      if (protocol === "nbd") {
+        await client.go();
+        client.ask(CMD.read, 4096, 4096);
+      } else client.send(Buffer.from("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await server.close();
+      await client.gone();
+    }
+  }, 20_000);
 
   test("who does not listen is let go at the end", async () => {
     const { server } = await web();

@@ -27,8 +27,11 @@ export interface Serving {
   onEvent(event: ServeEvent): void;
 }
 
-/** How long requests under way have when the server ends, and then those that still wait for a source, ms. */
+/** How long requests under way have when the server ends, ms. */
 const PATIENCE = 2000;
+
+/** How long those have then that still wait for a source, ms: nobody hears of what they find. */
+const SOURCES = 500;
 
 /** The clients of a server. */
 export class Clients {
@@ -57,7 +60,7 @@ export class Clients {
     const done = Promise.all(all.map((one) => one.done));
     await within(PATIENCE, done);
     for (const { wire } of all) wire.end();
-    await within(PATIENCE, done);
+    await within(SOURCES, done);
   }
 
   /** Serves who is at the other end of a connection. */

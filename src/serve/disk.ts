@@ -2,7 +2,6 @@
 
 import type { Plan } from "../image/plan.ts";
 import { RangeReader } from "../sinks/range.ts";
-import type { ZeroMap } from "./zeros.ts";
 
 /** A run of a disk. */
 export interface Run {
@@ -45,14 +44,19 @@ export const BLOCK = 4096;
 /** How many regions of a plan are looked at for one answer. */
 const EFFORT = 32_768;
 
+/** Who knows more of what is zeros than a plan does. */
+interface Zeros {
+  runs(from: number, to: number): Iterable<Run>;
+}
+
 /** The disk of a plan. */
 export class PlanDisk implements Disk {
   readonly size: number;
   readonly #reader: RangeReader;
   /** Of a stored image, whose plan knows nothing of what is in it. */
-  readonly #zeros: ZeroMap | undefined;
+  readonly #zeros: Zeros | undefined;
 
-  constructor(plan: Plan & { readonly zeros?: ZeroMap | undefined }) {
+  constructor(plan: Plan & { readonly zeros?: Zeros | undefined }) {
     this.size = plan.size;
     this.#zeros = plan.zeros;
     this.#reader = new RangeReader(plan);
