@@ -921,7 +921,7 @@ describe("sources that change", () => {
       writeFileSync(path, bytes);
       utimesSync(path, T, T);
     }
-    const planned = buildExt4(kind === "archive" ? await fromTar(path) : await fromDirectory(dirname(path)));
+    const planned = buildExt4(kind === "archive" ? await fromTar(path) : fromDirectory(dirname(path)));
     const expected = Buffer.from(await planned.bytes());
     const { talk } = await serve({}, planned);
     const client = talk();
@@ -939,7 +939,7 @@ describe("sources that change", () => {
     const source = join(folder, "pipes");
     mkdirSync(source);
     writeFileSync(join(source, "a"), bytes);
-    const planned = buildExt4(await fromDirectory(source));
+    const planned = buildExt4(fromDirectory(source));
     const expected = Buffer.from(await planned.bytes());
     rmSync(join(source, "a"));
     execFileSync("mkfifo", [join(source, "a")]);

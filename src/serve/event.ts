@@ -3,7 +3,7 @@
 /** What happened to a server; none of it ends it. */
 export interface ServeEvent {
   /**
-   * `connected`, `disconnected`: of a client that got as far as the transmission, or asked by HTTP. `dropped`: a client that
+   * `connected`, `disconnected`: of an NBD client that got as far as the transmission. `dropped`: a client that
    * broke the protocol, was too slow to shake hands, or one too many. `failed`: something could not be read.
    */
   readonly kind: "connected" | "disconnected" | "dropped" | "failed";

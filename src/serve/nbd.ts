@@ -10,7 +10,7 @@ import { answerRequests } from "./requests.ts";
 export interface ServedExport {
   readonly exported: Export;
   /** The disk of a new client: one for all, or each its own. */
-  diskFor(): { readonly disk: Disk; readonly writable: WritableDisk | undefined };
+  readonly diskFor: () => { readonly disk: Disk; readonly writable: WritableDisk | undefined };
 }
 
 /** Shakes hands with a client and answers its requests until it leaves. Throws Violation, and Gone when it is gone. */

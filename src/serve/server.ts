@@ -33,9 +33,9 @@ export interface ServeOptions {
   readonly overlay?: { readonly limit: number; readonly private?: boolean | undefined } | undefined;
   /** Writes the image with all that was written to it to this file when the server is closed: sparse, and atomically. */
   readonly save?: string | undefined;
-  /** How many clients may be connected at once; default 256. */
+  /** How many clients may be connected at once, idle ones included; default 256. Further ones are turned away. */
   readonly maxClients?: number | undefined;
-  /** How long a client may take until its handshake is done, seconds; default 10. */
+  /** How long a client may take until its handshake is done, or by HTTP the head of its next request is there, seconds; default 10. */
   readonly handshakeTimeout?: number | undefined;
   /**
    * Told of what happens, such as sources that changed and clients that break the protocol. What it throws first, `close` throws

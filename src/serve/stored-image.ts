@@ -41,7 +41,7 @@ export async function storedImage(path: string, options: SpoolOptions = {}): Pro
   const format = kind ?? "disk";
   // Of a file that takes less room than it is long, something is holes, or was compressed; in others there is little to find.
   const stat = host.files.stat(path);
-  const zeros = stat?.kind === "file" && stat.allocated < size ? new ZeroMap(content) : undefined;
+  const zeros = stat?.kind === "file" && stat.allocated < size ? new ZeroMap(image) : undefined;
   const plan: Plan & { readonly zeros: ZeroMap | undefined } = {
     zeros,
     size,

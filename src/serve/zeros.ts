@@ -1,7 +1,7 @@
 // Where a stored image holds zeros. Systems do not tell a program in JavaScript where a sparse file has holes; but it can look.
 
 import { isZero } from "../bytes/zero.ts";
-import type { Content } from "../tree/content.ts";
+import type { ImageBytes } from "../image/volume.ts";
 import { checkedRead } from "../tree/watch.ts";
 import type { Run } from "./disk.ts";
 
@@ -15,16 +15,15 @@ const UNKNOWN = 0;
 const DATA = 1;
 const ZEROS = 2;
 
-/** What is known of the zeros of a content; pieces are looked at when somebody asks, once. */
+/** What is known of the zeros of an image; pieces are looked at when somebody asks, once. */
 export class ZeroMap {
-  readonly #content: Content;
+  readonly #image: ImageBytes;
   readonly #states: Uint8Array;
   readonly #room = new Uint8Array(PIECE);
 
-  /** `content` is read at once. */
-  constructor(content: Content) {
-    this.#content = content;
-    this.#states = new Uint8Array(Math.ceil(content.size / PIECE));
+  constructor(image: ImageBytes) {
+    this.#image = image;
+    this.#states = new Uint8Array(Math.ceil(image.size / PIECE));
   }
 
   /** The range in runs; fewer than all of it where much has to be looked at. Throws what reading throws. */
@@ -44,8 +43,8 @@ export class ZeroMap {
   }
 
   #look(piece: number): void {
-    const bytes = this.#room.subarray(0, Math.min(PIECE, this.#content.size - piece * PIECE));
-    checkedRead(() => this.#content.read(piece * PIECE, bytes));
+    const bytes = this.#room.subarray(0, Math.min(PIECE, this.#image.size - piece * PIECE));
+    checkedRead(() => this.#image.readAt(piece * PIECE, bytes));
     this.#states[piece] = isZero(bytes, 0, bytes.length) ? ZEROS : DATA;
   }
 }
