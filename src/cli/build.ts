@@ -106,6 +106,7 @@ export async function buildCommand(args: readonly string[]): Promise<number> {
   catchSignals();
   for (const warning of image.plan.warnings) warn(warning);
   const written = flags.dryRun ? await planned(image, flags, out) : await write(image, flags, out, ledger);
+  if (flags.dryRun) ledger?.tellPins();
   if (flags.json) {
     const text = jsonSummary(out, image, written, warnings);
     if (out === "-") note(text.trimEnd());
@@ -120,7 +121,7 @@ function addBuildFlags(command: Command): void {
     new Option("-o, --output <OUT>", "The image; - is standard output. Ending in .gz or .zst, it is compressed."),
     new Option("--options-from <IMAGE>", "Format and options of that image, as far as they are not given here."),
     new Option("--compress <none|gzip|zstd>", "Default: by the ending of OUT.").choices(["none", "gzip", "zstd"]),
-    new Option("--record <FILE>", "Writes down what went in and what came out, for fsynth verify."),
+    new Option("--record <FILE>", "Writes down what went in and what came out, for fsynth verify; - is standard output."),
     new Option("--pin <FILE>", "Refuses sources whose digests are not those in FILE, in lines of sha256sum or fsynth hash."),
     new Option("--update-pins", "Writes the digests of these sources into the file of --pin."),
     new Option("--dry-run", "Plans the image and tells about it; writes nothing."),
@@ -177,7 +178,7 @@ async function write(image: Image, flags: BuildFlags, out: string, ledger: Ledge
         onProgress: bar && ((progress) => bar.update(progress)),
         ...more,
       });
-    return ledger ? await ledger.finish(image, out, write) : await write({});
+    return ledger ? await ledger.finish(image, write) : await write({});
   } finally {
     bar?.clear();
   }

@@ -1,6 +1,8 @@
 // Values in a JSON text that somebody may have edited: read by what is expected of them, refused with their place.
 
+import { encodeName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
+import { hostPath } from "./path.ts";
 
 /** A value in a JSON text, and the way to it. Its readers throw `corrupt` with that way. */
 export class Place {
@@ -34,8 +36,28 @@ export class Place {
     return this.value;
   }
 
-  count(): number {
-    if (typeof this.value !== "number" || !Number.isSafeInteger(this.value) || this.value < 0) throw this.wrong("a whole number");
+  /** A path of the host, as it is typed. */
+  hostPath(): string {
+    const typed = this.text();
+    try {
+      if (!encodeName(hostPath(typed)).includes(0)) return typed;
+    } catch (error) {
+      if (!(error instanceof FsynthError)) throw error;
+    }
+    throw this.wrong("a path");
+  }
+
+  /** A list with something in it. */
+  some(what: string): Place[] {
+    const list = this.list();
+    if (list.length === 0) throw this.wrong(`at least one ${what}`);
+    return list;
+  }
+
+  count(least = 0): number {
+    if (typeof this.value !== "number" || !Number.isSafeInteger(this.value) || this.value < least) {
+      throw this.wrong(`a whole number${least > 0 ? ` from ${least} up` : ""}`);
+    }
     return this.value;
   }
 

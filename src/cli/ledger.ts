@@ -1,22 +1,22 @@
 // What a build keeps of its sources while it runs: their digests, held against pins, and the record that comes to be with the image.
 
 import { host } from "#host";
-import { encodeName, quoteName } from "../bytes/names.ts";
+import { quoteName } from "../bytes/names.ts";
 import type { Format } from "../image/format.ts";
 import type { Image, WriteToOptions, Written } from "../image/image.ts";
-import { resolveOptions, treeOptions } from "../image/options.ts";
+import { flagOf, resolveOptions, treeOptions } from "../image/options.ts";
 import type { Warning } from "../image/plan.ts";
 import { resolveOutput } from "../sinks/output.ts";
-import { makeTemporary, type Temporary } from "../sinks/temporary.ts";
 import { contentSha256, type Digested } from "../sources/digested.ts";
 import { treeDigest } from "../tree/digest.ts";
 import { excludeFilter } from "../tree/exclude.ts";
 import type { Tree } from "../tree/tree.ts";
+import { Companions } from "./companions.ts";
 import { usage } from "./failure.ts";
 import type { OptionFile } from "./file-options.ts";
 import { hostPath } from "./path.ts";
 import { Pins } from "./pins.ts";
-import { note } from "./print.ts";
+import { note, print } from "./print.ts";
 import { type RecordedFile, type RecordedSource, type RecordInputs, recordedSource, recordText } from "./record.ts";
 import { recordedOptions } from "./recorded-options.ts";
 import { readDigestedSources, type SourceFlags } from "./source-options.ts";
@@ -24,6 +24,9 @@ import { readDigestedSources, type SourceFlags } from "./source-options.ts";
 /** The flags that concern it. */
 export interface LedgerFlags extends SourceFlags {
   readonly output?: string;
+  readonly optionsFrom?: string;
+  readonly dryRun?: true;
+  readonly json?: true;
   readonly record?: string;
   readonly pin?: string;
   readonly updatePins?: true;
@@ -31,42 +34,60 @@ export interface LedgerFlags extends SourceFlags {
   readonly quiet?: true;
 }
 
+/** A file that will be written. */
+interface Place {
+  /** `the output`, `the record`, `the pin file`. */
+  readonly what: string;
+  readonly path: string;
+  /** Symlinks resolved. */
+  readonly real: string;
+}
+
 export class Ledger {
   readonly #flags: LedgerFlags;
   readonly #arguments: readonly string[];
+  /** `-` is standard output. */
   readonly #recordPath: string | undefined;
   readonly #pins: Pins | undefined;
+  readonly #places: readonly Place[];
   #sources: readonly RecordedSource[] = [];
   readonly #optionFiles: Record<string, RecordedFile[]> = {};
   #inputs: RecordInputs | undefined;
+  readonly #pinned: [change: "new" | "changed", digested: Digested][] = [];
 
   /** Throws for a record that cannot be written and pins that cannot be read. */
   constructor(flags: LedgerFlags, sources: readonly string[]) {
     this.#flags = flags;
     this.#arguments = sources;
     this.#recordPath = flags.record === undefined ? undefined : hostPath(flags.record);
-    this.#checkPlaces();
+    if (this.#recordPath === "-" && (flags.output === "-" || flags.json)) {
+      throw usage(`--record -: standard output takes ${flags.json ? "what --json tells" : "the image"} already`, "record");
+    }
+    this.#places = this.#checkedPlaces();
+    if (flags.optionsFrom !== undefined) this.#refuseInput(hostPath(flags.optionsFrom), "the image of --options-from");
     this.#pins = flags.pin === undefined ? undefined : new Pins(hostPath(flags.pin), flags.updatePins === true);
   }
 
-  /** What is written must not be what is read: neither a source itself, nor a part of it. */
-  #checkPlaces(): void {
+  /** What is written must not be what is read: neither a source itself, nor a part of it. Gives what is written. */
+  #checkedPlaces(): Place[] {
     const { output, pin, updatePins, exclude } = this.#flags;
     const outputs: [what: string, path: string][] = [];
     if (output !== undefined && output !== "-") outputs.push(["the output", hostPath(output)]);
-    if (this.#recordPath !== undefined) outputs.push(["the record", this.#recordPath]);
-    if (pin !== undefined) outputs.push(["the pin file", hostPath(pin)]);
-    if (this.#recordPath !== undefined && resolveOutput(this.#recordPath).kind !== "file") {
-      throw usage(`--record: ${quoteName(this.#recordPath)} is no regular file`, "record");
+    if (this.#recordPath !== undefined && this.#recordPath !== "-") {
+      if (resolveOutput(this.#recordPath).kind !== "file") {
+        throw usage(`--record: ${quoteName(this.#recordPath)} is no regular file`, "record");
+      }
+      outputs.push(["the record", this.#recordPath]);
     }
+    if (pin !== undefined) outputs.push(["the pin file", hostPath(pin)]);
     const excluded = excludeFilter(exclude);
-    const seen = new Map<string, string>();
+    const places: Place[] = [];
     for (const [what, path] of outputs) {
       const real = realPlace(path);
       if (real === undefined) continue;
-      const other = seen.get(real);
-      if (other !== undefined) throw usage(`${what} ${quoteName(path)} is ${other} as well; expected different files`);
-      seen.set(real, what);
+      const other = places.find((place) => place.real === real);
+      if (other) throw usage(`${what} ${quoteName(path)} is ${other.what} as well; expected different files`);
+      places.push({ what, path, real });
       for (const source of this.#arguments) {
         if (source === "-") continue;
         const root = host.files.stat(hostPath(source)) && host.files.realPath(hostPath(source));
@@ -83,11 +104,21 @@ export class Ledger {
         );
       }
     }
+    return places;
+  }
+
+  /** Throws `usage` where the input at `path` would be overwritten. */
+  #refuseInput(path: string, as: string): void {
+    if (path === "-" || host.files.stat(path)?.kind !== "file") return;
+    const real = host.files.realPath(path);
+    const place = this.#places.find((one) => one.real === real);
+    if (place) throw usage(`${place.what} ${quoteName(place.path)} is ${as} as well; expected different files`);
   }
 
   /** Digests the archives that options name. */
   async holdOptionFiles(files: readonly OptionFile[]): Promise<void> {
     for (const { option, argument, content } of files) {
+      this.#refuseInput(hostPath(argument), `an archive of ${flagOf(option)}`);
       const sha256 = await contentSha256(content);
       this.#hold({ kind: "sha256", path: hostPath(argument), digest: sha256 });
       const list = this.#optionFiles[option] ?? [];
@@ -100,15 +131,23 @@ export class Ledger {
   async read(warn: (warning: Warning) => void): Promise<Tree> {
     const { tree, digests } = await readDigestedSources(this.#arguments, this.#flags, warn, (digested) => this.#hold(digested));
     this.#sources = digests.map((digest, i) => recordedSource(this.#arguments[i] as string, digest)); // one for each
-    if (this.#flags.updatePins) this.#pins?.save();
     return tree;
   }
 
   #hold(digested: Digested): void {
+    // Sources themselves were looked at before; this is for the files that a tree.txt names.
+    this.#refuseInput(digested.path, "an input");
     const change = this.#pins?.hold(digested);
-    if (change === undefined || change === "same" || this.#flags.quiet) return;
-    const verb = change === "new" ? "pinned" : "pinned anew";
-    note(`fsynth: ${verb}: ${quoteName(digested.path)} to ${digested.kind} ${digested.digest}`);
+    if (change === "new" || change === "changed") this.#pinned.push([change, digested]);
+  }
+
+  /** Tells which pins are new, once they are: in a dry run, which would be. */
+  tellPins(): void {
+    if (this.#flags.quiet) return;
+    for (const [change, { kind, path, digest }] of this.#pinned) {
+      const verb = `${this.#flags.dryRun ? "would be pinned" : "pinned"}${change === "new" ? "" : " anew"}`;
+      note(`fsynth: ${verb}: ${quoteName(path)} to ${kind} ${digest}`);
+    }
   }
 
   /** Notes for the record what is to be built. */
@@ -146,28 +185,31 @@ export class Ledger {
     return this.#sources.length === 1 && this.#flags.holes === undefined && !changed ? this.#sources[0]?.tree : undefined;
   }
 
-  /** Writes the image by `write`, and the record with it: both are there in the end, or neither. */
-  async finish(image: Image, out: string, write: (more: WriteToOptions) => Promise<Written>): Promise<Written> {
+  /** Writes the image by `write`, and record and pins with it: all are there in the end, or everything is as it was. */
+  async finish(image: Image, write: (more: WriteToOptions) => Promise<Written>): Promise<Written> {
     const path = this.#recordPath;
     const inputs = this.#inputs;
-    if (path === undefined || inputs === undefined) return await write({});
-    let file: Temporary | undefined;
+    const companions = new Companions(this.#flags.fsync === true);
+    let text: string | undefined;
+    let written: Written;
     try {
-      const written = await write({
-        sha256: true,
+      written = await write({
+        ...(inputs && { sha256: true }),
         beforeCommit: (result) => {
-          const output = resolveOutput(path);
-          if (output.kind !== "file") throw usage(`--record: ${quoteName(path)} is no regular file`, "record");
-          file = makeTemporary(output);
-          file.handle.writeAt(0, encodeName(recordText(inputs, image, result)));
+          text = inputs && recordText(inputs, image, result);
+          if (text !== undefined && path !== undefined && path !== "-") companions.place(path, text);
+          const pins = this.#pins?.updated();
+          if (pins) companions.place(pins.path, pins.text);
         },
       });
-      commit(file, out, this.#flags.fsync === true);
-      return written;
     } catch (error) {
-      file?.discard();
+      companions.restore();
       throw error;
     }
+    companions.keep();
+    this.tellPins();
+    if (path === "-" && text !== undefined) await print(text);
+    return written;
   }
 }
 
@@ -175,17 +217,6 @@ export class Ledger {
 function foldersOf(path: string): string[] {
   const names = path.split("/");
   return names.slice(1).map((_, i) => `/${names.slice(0, i + 1).join("/")}`);
-}
-
-/** Gives the record its name. Where that fails, the image without a record goes. */
-function commit(file: Temporary | undefined, out: string, fsync: boolean): void {
-  try {
-    file?.commit(fsync);
-  } catch (error) {
-    const image = out === "-" ? undefined : resolveOutput(out, true);
-    if (image?.kind === "file") host.files.remove(image.path);
-    throw error;
-  }
 }
 
 /** The digest of the tree as it is planned: with owners mapped, times clamped. */

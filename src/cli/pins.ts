@@ -2,10 +2,9 @@
 // and check them; a directory has no bytes, and stands there as `fsynth hash` prints it.
 
 import { host } from "#host";
-import { decodeName, encodeName, escapeName, quoteName, unescapeName } from "../bytes/names.ts";
+import { decodeName, escapeName, quoteName, unescapeName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import { resolveOutput } from "../sinks/output.ts";
-import { makeTemporary } from "../sinks/temporary.ts";
 import type { Digested } from "../sources/digested.ts";
 import { usage } from "./failure.ts";
 
@@ -21,11 +20,13 @@ export class Pins {
   readonly #update: boolean;
   readonly #lines: string[];
   readonly #pins = new Map<string, Pin>();
+  #changed = false;
 
-  /** Reads the pin file at `path`; with `update` there may be none. Throws `io`, and `corrupt` for a line that is none. */
+  /** Reads the pin file at `path`; with `update` there may be none. Throws `usage` for what cannot be updated, `io`, and `corrupt` for a line that is none. */
   constructor(path: string, update: boolean) {
     this.#path = path;
     this.#update = update;
+    if (update && resolveOutput(path).kind !== "file") throw usage(`--pin: ${quoteName(path)} is no regular file`, "pin");
     const there = host.files.stat(path) !== undefined;
     if (!there && !update) {
       throw new FsynthError("io", `${quoteName(path)}: there is no such pin file; --update-pins makes one`, { path });
@@ -66,6 +67,7 @@ export class Pins {
     if (this.#update) {
       this.#pins.set(key, { digest: digested.digest, line: pin?.line ?? this.#lines.length + 1 });
       this.#lines[pin ? pin.line - 1 : this.#lines.length] = lineOf(digested);
+      this.#changed = true;
       return pin ? "changed" : "new";
     }
     const what = `${quoteName(digested.path)}: its ${wordFor(digested.kind)} is ${digested.digest}`;
@@ -84,18 +86,9 @@ export class Pins {
     throw new FsynthError("source", `${what}; ${hint}`, where);
   }
 
-  /** Writes the file with what was updated. */
-  save(): void {
-    const output = resolveOutput(this.#path);
-    if (output.kind !== "file") throw usage(`--pin: ${quoteName(this.#path)} is no regular file`, "pin");
-    const file = makeTemporary(output);
-    try {
-      file.handle.writeAt(0, encodeName(this.#lines.map((line) => `${line}\n`).join("")));
-      file.commit(false);
-    } catch (error) {
-      file.discard();
-      throw error;
-    }
+  /** What the file is to hold; undefined where it holds that already, or is only read. */
+  updated(): { readonly path: string; readonly text: string } | undefined {
+    return this.#changed ? { path: this.#path, text: this.#lines.map((line) => `${line}\n`).join("") } : undefined;
   }
 }
 

@@ -1,16 +1,20 @@
 // The build that a record describes, made again: nothing is written, digests are taken and held against those of the record.
 
+import { host } from "#host";
 import { formats } from "../../formats/index.ts";
 import { type BuildOptions, buildImage } from "../build.ts";
+import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import type { Format } from "../image/format.ts";
 import type { CompressedDigest, Image, Progress } from "../image/image.ts";
+import { resolveOptions, treeOptions } from "../image/options.ts";
 import { codecOf } from "../sinks/compress.ts";
 import { digestOutput } from "../sinks/encoded.ts";
 import { contentSha256, type SourceDigest } from "../sources/digested.ts";
 import { contentSeed } from "../tree/content-seed.ts";
 import { loadFiles } from "./file-options.ts";
 import { plannedTreeDigest } from "./ledger.ts";
+import { hostPath } from "./path.ts";
 import { type BuildRecord, type RecordedFile, type RecordedSource, recordedSource } from "./record.ts";
 import { checkRecordedOptions, fileOptions, type Json } from "./recorded-options.ts";
 import { readDigestedSources } from "./source-options.ts";
@@ -29,10 +33,13 @@ export function compared(what: string, recorded: string, found: string): Compare
 
 export interface Rebuilt {
   readonly image: Image;
-  readonly digests: { readonly sha256: string; readonly compressed: CompressedDigest | undefined };
+  /** `sha256` is undefined where it was not taken: the size alone tells that it is another. */
+  readonly digests: { readonly sha256: string | undefined; readonly compressed: CompressedDigest | undefined };
   /** Sources, and files behind options. */
   readonly inputs: readonly Compared[];
   readonly tree: Compared;
+  /** The clamp of times, as it was used; in words where there was none. */
+  readonly clamp: string;
   /** What else is to be told. */
   readonly notes: string[];
 }
@@ -50,13 +57,14 @@ interface RebuildOptions {
 export async function rebuild(record: BuildRecord, label: string, { spoolDir, onProgress }: RebuildOptions): Promise<Rebuilt> {
   const { format, profile } = recordedFormat(record, label);
   const { uuid, ...others } = record.options;
-  const options: Readonly<Record<string, Json>> = uuid === undefined || uuid === "content" ? others : { ...others, uuid };
+  const seeded = uuid === "content" && Object.hasOwn(format.options, "uuid");
+  const options: Readonly<Record<string, Json>> = uuid === undefined || seeded ? others : { ...others, uuid };
   checkRecordedOptions(format, profile, options, `${label}: options`);
   const inputs: Record<string, unknown> = { ...options };
   const notes: string[] = [];
   const warn = ({ message }: { readonly message: string }): void => void notes.push(`warning: ${message}`);
 
-  const found = await loadOptionFiles(record, format, inputs, label);
+  const found = await ofRecord(`${label}: optionFiles`, {}, () => loadOptionFiles(record, format, inputs, label));
   const { exclude, replaceSymlinks, ...reading } = record.sourceOptions;
   const { tree, digests: sources } = await readDigestedSources(
     record.sources.map(({ argument }) => argument),
@@ -67,19 +75,43 @@ export async function rebuild(record: BuildRecord, label: string, { spoolDir, on
   for (const [i, source] of record.sources.entries()) {
     found.push(...comparedSource(source, recordedSource(source.argument, sources[i] as SourceDigest))); // one for each
   }
-  const treeDigest = await plannedTreeDigest(tree, inputs, profile);
-  const seed = uuid === "content" ? await contentSeed(tree) : undefined;
-  const image = buildImage(format, profile, tree, { ...inputs, seed } as BuildOptions); // checked above
+  const { treeDigest, image } = await ofRecord(`${label}: options`, record.options, async () => ({
+    treeDigest: await plannedTreeDigest(tree, inputs, profile),
+    // The inputs were checked above, one by one; that they go together is found out here.
+    image: buildImage(format, profile, tree, { ...inputs, seed: seeded ? await contentSeed(tree) : undefined } as BuildOptions),
+  }));
   for (const warning of image.plan.warnings) warn(warning);
   const how = compressionOf(record, image, label, notes);
-  const { sha256, compressed } = await digestOutput(image.plan, how, { onProgress });
+  const pointless = image.size !== record.image.size && image.size > LARGE;
+  const digests = pointless ? {} : await digestOutput(image.plan, how, { onProgress });
+  const { clampMtime } = resolveOptions(treeOptions, clampOf(inputs), profile);
   return {
     image,
-    digests: { sha256: sha256 as string, compressed },
+    digests: { sha256: digests.sha256, compressed: digests.compressed },
     inputs: found,
     tree: compared("tree", record.tree, treeDigest),
+    clamp: clampMtime === undefined ? "none" : `${clampMtime.sec}${clampMtime.nsec > 0 ? `.${clampMtime.nsec}` : ""} seconds`,
     notes,
   };
+}
+
+/** From this size on, in bytes, an image is not read only for a digest that cannot be the one that was recorded. */
+const LARGE = 2 ** 32;
+
+function clampOf({ clampMtime }: Readonly<Record<string, unknown>>): object {
+  return { clampMtime };
+}
+
+/** What was typed into a record is no fault of the command line: `usage` becomes `corrupt`, with the place in the record. */
+async function ofRecord<T>(place: string, options: BuildRecord["options"], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof FsynthError) || cause.code !== "usage") throw cause;
+    const { option } = cause.where;
+    const name = option !== undefined && Object.hasOwn(options, option) ? `.${option}` : "";
+    throw new FsynthError("corrupt", `${place}${name}: ${cause.message}`, cause.where, { cause });
+  }
 }
 
 function recordedFormat({ image }: BuildRecord, label: string): { readonly format: Format; readonly profile: string } {
@@ -107,6 +139,14 @@ async function loadOptionFiles(
     inputs[option] = files.map(({ path }) => path);
   }
   const found: Compared[] = [];
+  for (const [option, files] of recorded) {
+    for (const [index, { path }] of files.entries()) {
+      if (!host.files.stat(hostPath(path))) {
+        const place = `${label}: optionFiles.${option}[${index}].path`;
+        throw new FsynthError("io", `${place}: ${quoteName(hostPath(path))}: there is no such file`, { path: hostPath(path) });
+      }
+    }
+  }
   for (const { option, argument, content } of loadFiles(inputs, format)) {
     // They come in the order in which they stand in the record.
     const [file, ...rest] = recorded.get(option) as [RecordedFile, ...RecordedFile[]];

@@ -126,7 +126,7 @@ export function parseRecord(text: string, label: string): BuildRecord {
     "fsynth-record": VERSION,
     madeBy: { fsynth: madeBy.get("fsynth").text(), node: madeBy.get("node").text() },
     image: {
-      path: image.get("path").text(),
+      path: image.get("path").hostPath(),
       format: image.get("format").text(),
       size: image.get("size").count(),
       ...optional("uuid", image.find("uuid")?.text()),
@@ -140,7 +140,7 @@ export function parseRecord(text: string, label: string): BuildRecord {
       },
     }),
     tree: all.get("tree").digest(),
-    sources: all.get("sources").list().map(parseSource),
+    sources: parseSources(all.get("sources")),
     sourceOptions: {
       exclude: sourceOptions
         .get("exclude")
@@ -150,7 +150,7 @@ export function parseRecord(text: string, label: string): BuildRecord {
       hardLinks: sourceOptions.get("hardLinks").word(["keep", "copy"]),
       ...optional("xattrs", sourceOptions.find("xattrs")?.word(["none", "getfattr"])),
       ...optional("holes", sourceOptions.find("holes")?.word(["detect"])),
-      ...optional("maxBytes", sourceOptions.find("maxBytes")?.count()),
+      ...optional("maxBytes", sourceOptions.find("maxBytes")?.count(1)),
     },
     options: all.get("options").object().all() as Readonly<Record<string, Json>>, // of JSON
     ...optional("optionFiles", parseOptionFiles(all.find("optionFiles"))),
@@ -160,11 +160,21 @@ export function parseRecord(text: string, label: string): BuildRecord {
   return record;
 }
 
+function parseSources(place: Place): RecordedSource[] {
+  let standardInput = false;
+  return place.some("source").map((one) => {
+    const source = parseSource(one);
+    if (source.argument === "-" && standardInput) throw one.wrong("a file: standard input (-) can be read only once");
+    standardInput ||= source.argument === "-";
+    return source;
+  });
+}
+
 function parseSource(place: Place): RecordedSource {
   const source = place.object();
-  const argument = source.get("argument").text();
+  const argument = source.get("argument").hostPath();
   const kind = source.get("kind").word(["directory", "tar", "cpio", "tree.txt", "ext", "ffs"]);
-  const files = source.find("files")?.list().map(parseFile);
+  const files = kind === "tree.txt" ? source.find("files")?.some("file").map(parseFile) : undefined;
   const digest = kind === "directory" ? { tree: source.get("tree").digest() } : { sha256: source.get("sha256").digest() };
   source.end();
   return { argument, kind, ...digest, ...(files && { files }) };
@@ -172,14 +182,16 @@ function parseSource(place: Place): RecordedSource {
 
 function parseFile(place: Place): RecordedFile {
   const file = place.object();
-  const read = { path: file.get("path").text(), sha256: file.get("sha256").digest() };
+  const read = { path: file.get("path").hostPath(), sha256: file.get("sha256").digest() };
   file.end();
   return read;
 }
 
 function parseOptionFiles(place: Place | undefined): Record<string, RecordedFile[]> | undefined {
   const object = place?.object();
-  return object && Object.fromEntries(Object.keys(object.all()).map((name) => [name, object.get(name).list().map(parseFile)]));
+  return (
+    object && Object.fromEntries(Object.keys(object.all()).map((name) => [name, object.get(name).some("archive").map(parseFile)]))
+  );
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {

@@ -65,7 +65,7 @@ export function checkRecordedOptions(
 ): void {
   const table = Object.fromEntries(recorded(format));
   for (const [name, value] of Object.entries(options)) {
-    const option = table[name];
+    const option = Object.hasOwn(table, name) ? table[name] : undefined;
     if (!option) {
       throw new FsynthError(
         "corrupt",

@@ -2,13 +2,9 @@
 
 import { Option } from "commander";
 import { host } from "#host";
-import { firstDifference } from "../bytes/difference.ts";
 import { decodeName, quoteName } from "../bytes/names.ts";
-import { diffImages, type ImageDifferences } from "../compare/images.ts";
+import type { ImageDifferences } from "../compare/images.ts";
 import { FsynthError } from "../error.ts";
-import type { Image } from "../image/image.ts";
-import { contentSha256 } from "../sources/digested.ts";
-import { hostFileContent, hostFileState } from "../sources/host-file.ts";
 import { newCommand, parse } from "./command.ts";
 import { differencesJson, differencesText } from "./diff.ts";
 import { STATUS, usage } from "./failure.ts";
@@ -17,13 +13,14 @@ import { print } from "./print.ts";
 import { progressBar } from "./progress.ts";
 import { type Compared, compared, rebuild } from "./rebuild.ts";
 import { type BuildRecord, parseRecord } from "./record.ts";
+import { explained, imageNow } from "./recorded-image.ts";
 import { version } from "./version.ts";
 
 const HELP = `
-RECORD is what fsynth build --record wrote. Its sources are read again, the image is made again without being written, and
-digests are compared: of the sources, the tree, the image and its compressed form, and of the image file where it still is. A
-difference is explained: which source changed and, by what fsynth diff tells, what that did to the image. SOURCE_DATE_EPOCH is not
-looked at; what it was stands in the record.
+RECORD is what fsynth build --record wrote; - is standard input. Its sources are read again, the image is made again without being
+written, and digests are compared: of the sources, the tree, the image and its compressed form, and of the image file where it
+still is. A difference is explained: which source changed and, by what fsynth diff tells, what that did to the image.
+SOURCE_DATE_EPOCH is not looked at; what it was stands in the record.
 
 Relative paths in a record lead from the current folder, or that of -C.
 
@@ -75,12 +72,23 @@ export async function verifyCommand(args: readonly string[]): Promise<number> {
   const [path, ...more] = command.args;
   if (path === undefined) throw usage("no RECORD given: a file that fsynth build --record wrote");
   if (more.length > 0) throw usage(`fsynth verify takes one RECORD, found "${more[0]}" as well`);
-  const record = parseRecord(decodeName(host.files.readFile(hostPath(path))), quoteName(hostPath(path)));
+  const label = path === "-" ? "standard input" : quoteName(hostPath(path));
+  const record = parseRecord(decodeName(path === "-" ? await standardInput() : host.files.readFile(hostPath(path))), label);
+  if (path === "-" && record.sources.some(({ argument }) => argument === "-")) {
+    throw usage("the record and a source of it are both standard input (-), which can be read only once");
+  }
   if (flags.directory !== undefined) enter(hostPath(flags.directory));
-  const verdict = await verify(record, quoteName(hostPath(path)), flags);
+  const verdict = await verify(record, label, flags);
   if (flags.json) await print(`${JSON.stringify(asJson(path, record, verdict), undefined, 2)}\n`);
   else if (!flags.quiet) await print(asText(path, record, verdict));
   return verdict.same ? 0 : STATUS.found;
+}
+
+async function standardInput(): Promise<Uint8Array> {
+  if (process.stdin.isTTY) throw usage("standard input (-) is a terminal, expected a record");
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array); // no encoding is set
+  return Buffer.concat(chunks);
 }
 
 function enter(directory: string): void {
@@ -94,7 +102,7 @@ function enter(directory: string): void {
 
 async function verify(record: BuildRecord, label: string, flags: VerifyFlags): Promise<Verdict> {
   const bar = flags.quiet || !flags.progress ? undefined : progressBar(record.image.path);
-  const { image, digests, inputs, tree, notes } = await rebuild(record, label, {
+  const { image, digests, inputs, tree, clamp, notes } = await rebuild(record, label, {
     spoolDir: flags.spoolDir,
     onProgress: (progress) => bar?.update(progress),
   }).finally(() => bar?.clear());
@@ -102,71 +110,25 @@ async function verify(record: BuildRecord, label: string, flags: VerifyFlags): P
   if (record.madeBy.fsynth !== here) notes.push(`recorded by fsynth ${record.madeBy.fsynth}, this is ${here}`);
   if (record.madeBy.node !== process.version) notes.push(`recorded under Node ${record.madeBy.node}, this is ${process.version}`);
   const outputs = [
-    compared("image sha256", record.image.sha256, digests.sha256),
+    compared("image sha256", record.image.sha256, digests.sha256 ?? "another: it was not taken, since the size differs"),
     compared("image size", String(record.image.size), String(image.size)),
     compared("UUID", record.image.uuid ?? "none", image.uuid ?? "none"),
   ];
+  if (record.sourceDateEpoch !== undefined) {
+    outputs.push(compared("clamp by SOURCE_DATE_EPOCH", `${record.sourceDateEpoch} seconds`, clamp));
+  }
   if (digests.compressed && record.compressed) {
     outputs.push(compared("compressed sha256", record.compressed.sha256, digests.compressed.sha256));
     outputs.push(compared("compressed size", String(record.compressed.size), String(digests.compressed.size)));
   }
-  const file = await imageFile(record);
-  if (!file) notes.push(`there is no file ${quoteName(hostPath(record.image.path))} to compare with`);
+  const file = await imageNow(record);
+  if (!file && record.image.path !== "-")
+    notes.push(`there is no file ${quoteName(hostPath(record.image.path))} to compare with`);
   const same = outputs.every((one) => one.same) && file?.same !== false;
+  const spoolDirectory = flags.spoolDir === undefined ? undefined : hostPath(flags.spoolDir);
   const wanted = file?.same === false || digests.sha256 !== record.image.sha256;
-  const differences = file && wanted ? await explained(record, image, flags, notes) : undefined;
+  const differences = file && wanted ? await explained(record, image, spoolDirectory, notes) : undefined;
   return { same, inputs, tree, outputs, file, notes, differences };
-}
-
-/** The digest of the image file as it is now, where there is one. */
-async function imageFile({ image, compressed }: BuildRecord): Promise<Compared | undefined> {
-  if (image.path === "-") return undefined;
-  const path = hostPath(image.path);
-  const stat = host.files.stat(path);
-  if (stat?.kind !== "file") return undefined;
-  const content = hostFileContent(path, hostFileState(stat));
-  return compared(`file ${image.path}`, (compressed ?? image).sha256, await contentSha256(content));
-}
-
-/** In what the image file and the image that is built now differ; undefined, with a note, where the file cannot be read as an image. */
-async function explained(
-  { image, compressed }: BuildRecord,
-  rebuilt: Image,
-  flags: VerifyFlags,
-  notes: string[],
-): Promise<ImageDifferences | undefined> {
-  try {
-    return await diffImages(hostPath(image.path), rebuilt.stream(), {
-      ...(flags.spoolDir !== undefined && { spoolDirectory: hostPath(flags.spoolDir) }),
-      onWarning: ({ message }) => void notes.push(`warning: ${message}`),
-    });
-  } catch (error) {
-    if (!(error instanceof FsynthError) || error.code === "io") throw error;
-    notes.push(`what the file holds cannot be compared: ${error.message}`);
-    if (!compressed) notes.push(await firstDifferingByte(hostPath(image.path), rebuilt));
-    return undefined;
-  }
-}
-
-/** Bytes compared at once. */
-const WINDOW = 1 << 20;
-
-/** Where a file that is no image any more first differs from the image. */
-async function firstDifferingByte(path: string, image: Image): Promise<string> {
-  const file = host.files.openRead(path);
-  try {
-    const common = Math.min(file.size, image.size);
-    const window = new Uint8Array(Math.min(WINDOW, common));
-    for (let at = 0; at < common; at += WINDOW) {
-      const length = Math.min(WINDOW, common - at);
-      file.readAt(at, window.subarray(0, length));
-      const place = firstDifference(window, await image.read(at, length), 0, length);
-      if (place < length) return `its first byte that differs from what is built now is ${at + place}`;
-    }
-    return `it has ${file.size} bytes, what is built now ${image.size}; those that both have are the same`;
-  } finally {
-    file.close();
-  }
 }
 
 function asJson(path: string, record: BuildRecord, { same, inputs, tree, outputs, file, notes, differences }: Verdict): object {

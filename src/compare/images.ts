@@ -86,7 +86,8 @@ export async function diffImages(a: Comparable, b: Comparable, options: DiffOpti
   }
 }
 
-async function diffSides(a: Side, b: Side, options: DiffOptions): Promise<ImageDifferences> {
+/** {@link diffImages} of sides that are open already. */
+export async function diffSides(a: Side, b: Side, options: DiffOptions): Promise<ImageDifferences> {
   const { compare = "auto", onProgress } = options;
   const notCompared: NotCompared[] = [];
   let bytes: ByteDifferences | undefined;

@@ -40,18 +40,13 @@ const HOST: KeptTimes = { atime: false, ctime: false, btime: false, nanoseconds:
 /** Opens a side. Throws what opening and reading its kind throws. */
 export async function openSide(source: Comparable, { holes, ...options }: SideOptions): Promise<Side> {
   const made = (format: string, read: (tree: Tree) => void | Promise<void>, more: Partial<Side> = {}): Side => ({
-    format,
-    image: undefined,
-    times: ALL,
-    xattrs: true,
-    holes: true,
+    ...plain(format),
     async tree() {
       const tree = new Tree();
       await read(tree);
       if (holes === "detect") await detectHoles(tree);
       return tree;
     },
-    close() {},
     ...more,
   });
   if (source instanceof Tree) return made("tree", () => {}, { tree: async () => source });
@@ -69,8 +64,14 @@ export async function openSide(source: Comparable, { holes, ...options }: SideOp
     opened.close();
     return made("tree.txt", (tree) => addSource(tree, text, options));
   }
-  const volume = await openOpened(opened, typeof source === "string" ? source : "the image", options);
-  return made(volume.format, () => {}, {
+  return await imageSide(opened, typeof source === "string" ? source : "the image", { ...options, holes });
+}
+
+/** A side of bytes that are open already. `label` names it in messages. Throws what opening an image throws. */
+export async function imageSide(opened: OpenedBytes, label: string, { holes, ...options }: SideOptions): Promise<Side> {
+  const volume = await openOpened(opened, label, options);
+  return {
+    ...plain(volume.format),
     image: { bytes: opened.image, volume },
     times: volume.times ?? ALL,
     async tree(whole) {
@@ -80,7 +81,11 @@ export async function openSide(source: Comparable, { holes, ...options }: SideOp
       return tree;
     },
     close: () => opened.close(),
-  });
+  };
+}
+
+function plain(format: string): Omit<Side, "tree"> {
+  return { format, image: undefined, times: ALL, xattrs: true, holes: true, close() {} };
 }
 
 function startsTreeText({ image }: OpenedBytes): boolean {
