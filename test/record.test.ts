@@ -448,7 +448,10 @@ describe("verify", () => {
       [(r) => (r.options.owner = null), /options\.owner: found null/],
       [(r) => (r.options.clampMtime = { sec: "now" }), /options\.clampMtime: found \{"sec":"now"\}/],
       [(r) => (r.extra = 1), /extra: found 1, expected nothing/],
-      [(r) => (r.optionFiles = { prepend: [] }), /optionFiles\.prepend: ext has no such option/],
+      [
+        (r) => (r.optionFiles = { prepend: [{ path: "x", sha256: "0".repeat(64) }] }),
+        /optionFiles\.prepend: ext has no such option/,
+      ],
       [(r) => (r.sourceOptions = { exclude: "x" }), /sourceOptions\.exclude: found "x", expected a list/],
       [(r) => (r.compressed = { codec: "lzma", size: 1, sha256: "0".repeat(64) }), /compressed\.codec: found "lzma"/],
     ];

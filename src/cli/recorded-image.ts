@@ -34,12 +34,13 @@ export async function imageNow({ image, compressed }: BuildRecord): Promise<Comp
   const at = (now: string): Compared => compared(`file ${image.path}`, sha256, now);
   if (stat.kind === "file") return at(await contentSha256(hostFileContent(path, hostFileState(stat))));
   if (stat.kind !== "block-device") return at(stat.kind === "symlink" ? "a symlink that leads nowhere" : `a ${stat.kind}`);
-  const { image: device, close } = await openImageBytes(path, {});
+  const opened = await openImageBytes(path, {});
+  const device = opened.image;
   try {
     if (device.size < size) return at(`a block-device of ${device.size} bytes`);
     return at(await contentSha256({ size, read: (offset, target) => device.readAt(offset, target) }));
   } finally {
-    close();
+    opened.close();
   }
 }
 
@@ -93,8 +94,12 @@ async function differences(
   }
 }
 
-function cut({ image, close }: OpenedBytes, most: number): OpenedBytes {
-  return { image: { size: Math.min(image.size, most), readAt: (offset, target) => image.readAt(offset, target) }, close };
+function cut(opened: OpenedBytes, most: number): OpenedBytes {
+  const { image } = opened;
+  return {
+    image: { size: Math.min(image.size, most), readAt: (offset, target) => image.readAt(offset, target) },
+    close: () => opened.close(),
+  };
 }
 
 /** The bytes of a planned image, made where they are asked for. */
@@ -140,7 +145,7 @@ async function firstDifferingByte(path: string, image: Image): Promise<string> {
 }
 
 async function deviceSize(path: string): Promise<number> {
-  const { image, close } = await openImageBytes(path, {});
-  close();
-  return image.size;
+  const opened = await openImageBytes(path, {});
+  opened.close();
+  return opened.image.size;
 }
