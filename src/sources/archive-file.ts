@@ -24,7 +24,7 @@ export class ArchiveFile {
   readonly size: number;
   readonly #path: string;
   readonly #handle: ReadHandle;
-  readonly #seen: FileStat;
+  #seen: FileStat;
   /** How many contents there are, and how many were read to their end. */
   #contents = 0;
   #readToEnd = 0;
@@ -111,9 +111,10 @@ export class ArchiveFile {
     if (found.mtimeSec !== seen.mtimeSec || found.mtimeNsec !== seen.mtimeNsec) {
       throw this.#changed("mtime", timeText(found.mtimeSec, found.mtimeNsec), timeText(seen.mtimeSec, seen.mtimeNsec));
     }
-    // An mtime can be set back; this one cannot. It also tells of a changed mode or number of links: what else came with that
-    // nobody knows.
-    if (found.ctimeSec !== seen.ctimeSec || found.ctimeNsec !== seen.ctimeNsec) {
+    // An mtime can be set back; this one cannot. It also tells of names that came or went, as when another archive is renamed
+    // over this one, which is still what it was.
+    if (found.nlink !== seen.nlink) this.#seen = found;
+    else if (found.ctimeSec !== seen.ctimeSec || found.ctimeNsec !== seen.ctimeNsec) {
       throw this.#changed("ctime", timeText(found.ctimeSec, found.ctimeNsec), timeText(seen.ctimeSec, seen.ctimeNsec));
     }
   }

@@ -7,7 +7,7 @@ import type { FileStat, ReadHandle } from "../host/port.ts";
 /** A file that stays open until it is known that nothing of it changed between its digest and its reading. */
 export class HeldHandle implements ReadHandle {
   readonly size: number;
-  readonly #seen: FileStat;
+  #seen: FileStat;
   #held = true;
   #closed = false;
 
@@ -32,11 +32,13 @@ export class HeldHandle implements ReadHandle {
     return this.handle.stat();
   }
 
-  /** Throws `source` unless size, mtime and ctime are what they were at first. */
+  /** Throws `source` unless size, mtime and ctime are what they were at first; another number of names changes the ctime, too. */
   check(): void {
     const found = this.handle.stat();
-    const keys = ["size", "mtimeSec", "mtimeNsec", "ctimeSec", "ctimeNsec"] as const;
-    if (keys.some((key) => found[key] !== this.#seen[key])) throw this.#changed();
+    const seen = this.#seen;
+    if (found.size !== seen.size || found.mtimeSec !== seen.mtimeSec || found.mtimeNsec !== seen.mtimeNsec) throw this.#changed();
+    if (found.nlink !== seen.nlink) this.#seen = found;
+    else if (found.ctimeSec !== seen.ctimeSec || found.ctimeNsec !== seen.ctimeNsec) throw this.#changed();
   }
 
   close(): void {
