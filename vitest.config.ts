@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 // The tests run the sources themselves: `#host` is resolved here as package.json resolves it for the built files.
@@ -6,7 +7,7 @@ const all = process.env.FSYNTH_TEST === "all";
 const results = process.env.FSYNTH_RESULTS;
 
 export default defineConfig({
-  resolve: { alias: { "#host": new URL("./src/host/node.ts", import.meta.url).pathname } },
+  resolve: { alias: { "#host": fileURLToPath(new URL("./src/host/node.ts", import.meta.url)) } },
   test: {
     include: all ? ["test/**/*.test.ts", "test/**/*.long.ts"] : ["test/**/*.test.ts"],
     testTimeout: all ? 1_800_000 : 120_000,

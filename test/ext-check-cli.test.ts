@@ -3,6 +3,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { viewOf } from "../src/bytes/struct.ts";
 import { Tree } from "../src/tree/tree.ts";
@@ -59,7 +60,7 @@ describe("fsynth check", () => {
 });
 
 test("every code is in the list of formats/ext/check/README.md", () => {
-  const root = new URL("..", import.meta.url).pathname;
+  const root = fileURLToPath(new URL("..", import.meta.url));
   const listed = new Set(
     [...readFileSync(join(root, "formats/ext/check/README.md"), "utf8").matchAll(/`([a-z][a-z-]+)`/g)].map(([, code]) => code),
   );

@@ -1,6 +1,7 @@
 // No golden image pins what is wrong: each is shown to foreign judges, and to our own check.
 
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { readGolden } from "../golden-images/build.ts";
 import { type GoldenCase, goldenCases, planCase, sourcesOf } from "../golden-images/cases.ts";
@@ -11,7 +12,7 @@ import { type ExtBuildOptions, inFolder, judge, needTools } from "./judge/ext.ts
 import { need, run } from "./judge/need.ts";
 import { type FfsBuildOptions, type FfsProfileName, judgeBuild, needReaders } from "./judge/ufs.ts";
 
-const cases = goldenCases(new URL("../golden-images", import.meta.url).pathname);
+const cases = goldenCases(fileURLToPath(new URL("../golden-images", import.meta.url)));
 const of = (format: string): readonly GoldenCase[] => cases.filter(({ name }) => name.startsWith(`${format}/`));
 
 test.each(cases)("our own check finds nothing in $name", async (golden) => {

@@ -3,9 +3,10 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 
-const root = new URL("..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("..", import.meta.url));
 
 function modules(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })

@@ -190,6 +190,22 @@ test("what depends on nothing is left alone", () => {
   expect(offences(codeOf(fine))).toEqual([]);
 });
 
+/** The path of a URL is percent-encoded: in a folder with a space or a % in its name it is the path of nothing. */
+const ENCODED_PATH = /\bimport\s*\.\s*meta\s*\.\s*url\s*\)\s*\.\s*pathname\b/;
+
+test("no path of a file is taken from a URL as it is spelled", () => {
+  const places = ["src", "formats", "golden-images", "examples", "test", "tools", "bench"];
+  const sources = places
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((name) => posix.join(folder, name)),
+    )
+    .filter((name) => /\.(?:ts|mjs|js)$/.test(name) && !name.includes("node_modules/"));
+  expect(sources.length).toBeGreaterThan(300);
+  sources.push("vitest.config.ts");
+  expect(sources.filter((file) => ENCODED_PATH.test(codeOf(readFileSync(join(root, file), "utf8"))))).toEqual([]);
+  expect(["new URL('..', import", "meta", "url)", "pathname"].join(".")).toMatch(ENCODED_PATH);
+});
+
 /**
  * What the scan cannot see (an ArrayBuffer behind a name that does not tell) is caught at work: typed arrays over existing
  * bytes throw where code of fsynth makes them.

@@ -3,9 +3,10 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 
-const top = new URL("../../golden-images/foreign", import.meta.url).pathname;
+const top = fileURLToPath(new URL("../../golden-images/foreign", import.meta.url));
 
 export interface ForeignCase {
   /** Such as `mke2fs-ext4`: the maker first. */

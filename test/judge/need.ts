@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** Debian keeps e2fsck, debugfs and mount's helpers out of an ordinary user's PATH. */
 const folders = [...(process.env.PATH ?? "").split(":"), "/usr/local/sbin", "/usr/sbin", "/sbin"].filter(Boolean);
@@ -71,7 +72,7 @@ function tryLoopMount(): boolean {
 
 /** Whether the packages of `folder` (`tools`), which no `npm ci` of ours brings, are installed as its lockfile says. */
 export function needPackages(folder: string): boolean {
-  const top = new URL(`../../${folder}/`, import.meta.url).pathname;
+  const top = fileURLToPath(new URL(`../../${folder}/`, import.meta.url));
   const read = <T>(path: string): T => JSON.parse(readFileSync(join(top, path), "utf8"));
   const { packages } = read<{ readonly packages: Readonly<Record<string, { readonly version: string }>> }>("package-lock.json");
   const { devDependencies } = read<{ readonly devDependencies: object }>("package.json");
