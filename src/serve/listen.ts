@@ -109,7 +109,13 @@ async function place(hidden: string, path: string): Promise<void> {
 async function removeStale(path: string, aside: string): Promise<void> {
   const seen = await refuseTaken(path);
   if (seen === undefined) return;
-  renameSync(path, aside);
+  try {
+    renameSync(path, aside);
+  } catch (cause) {
+    // Another was quicker.
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw cause;
+  }
   if (!isSame(lstatSync(aside), seen)) linkSync(aside, path);
   unlinkSync(aside);
 }
