@@ -64,19 +64,52 @@ export async function buildCase(golden: GoldenCase): Promise<GoldenResult> {
   return { bytes, sha256: createHash("sha256").update(bytes).digest("hex"), dump: dumpGolden(bytes) };
 }
 
+/** At most so many ranges of records, of those that have a checksum together and another one than expected, are told. */
+const RANGES = 4;
+
 /** How a result differs from what the case expects, in words and with the difference of the dumps; undefined when it does not. */
-export function compareCase(golden: GoldenCase, { sha256, dump }: GoldenResult): string | undefined {
+export function compareCase(golden: GoldenCase, { bytes, sha256, dump }: GoldenResult): string | undefined {
   const [sum, expected] = EXPECTED.map((name) => text(golden, name));
   if (sum === undefined || expected === undefined) return `${golden.name} lacks ${sum === undefined ? EXPECTED[0] : EXPECTED[1]}`;
-  if (sum.trim() === sha256 && expected === dump) return undefined;
+  const same = sum === `${sha256}\n`;
+  if (same && expected === dump) return undefined;
   const records =
-    expected === dump ? "no record differs: it is content, or what lies between records" : unifiedDiff(expected, dump);
-  const digest = sum.trim() === sha256 ? "the same image, dumped otherwise" : `sha256 ${sha256}, expected ${sum.trim()}`;
-  return `${golden.name}: ${digest}\n${records}`;
+    expected === dump
+      ? "no record differs: it is content, or what lies between records, or image.sha256 itself"
+      : unifiedDiff(expected, unfolded(bytes, expected));
+  if (same) return `${golden.name}: the same image, dumped otherwise\n${records}`;
+  if (!/^[0-9a-f]{64}\n$/.test(sum)) {
+    const found = JSON.stringify(sum.length > 80 ? `${sum.slice(0, 80)}…` : sum);
+    return `${golden.name}: image.sha256 is no sha256: it has ${found}, expected 64 lower-case hexadecimal digits and a newline; the image has ${sha256}${expected === dump ? "" : `\n${records}`}`;
+  }
+  return `${golden.name}: the image has the sha256 ${sha256}, expected ${sum.trim()}\n${records}`;
+}
+
+/** The dump of an image, with the records behind checksums that are not as expected. */
+function unfolded(bytes: Uint8Array, expected: string): string {
+  const known = new Set(expected.split("\n"));
+  let ranges = 0;
+  return dumpGolden(bytes, (line) => !known.has(line) && ranges++ < RANGES);
 }
 
 /** Writes what a case expects from now on. */
 export function updateCase({ folder }: GoldenCase, { sha256, dump }: GoldenResult): void {
   writeFileSync(join(folder, "image.sha256"), `${sha256}\n`);
   writeFileSync(join(folder, "dump.txt"), dump);
+}
+
+/** The file that lists every case: one that is deleted is missed. */
+const LIST = "cases.txt";
+
+const listOf = (cases: readonly GoldenCase[]): string => cases.map(({ name }) => `${name}\n`).join("");
+
+/** How the cases that there are differ from those that are listed; undefined when they do not. */
+export function compareList(top: string, cases: readonly GoldenCase[]): string | undefined {
+  const listed = readFileSync(join(top, LIST), "utf8");
+  return listed === listOf(cases) ? undefined : `${LIST} and the folders differ\n${unifiedDiff(listed, listOf(cases))}`;
+}
+
+/** Lists the cases that there are. */
+export function updateList(top: string, cases: readonly GoldenCase[]): void {
+  writeFileSync(join(top, LIST), listOf(cases));
 }

@@ -1,33 +1,54 @@
 // `npm run golden`: builds every case and compares; `npm run golden -- --update` writes what the cases expect from now on. Names
 // of cases, or the front of them, choose some.
 
-import { buildCase, compareCase, goldenCases, updateCase } from "./cases.ts";
+import { fileURLToPath } from "node:url";
+import { buildCase, compareCase, compareList, type GoldenCase, goldenCases, updateCase, updateList } from "./cases.ts";
 
-const update = process.argv.includes("--update");
-const wanted = process.argv.slice(2).filter((word) => word !== "--update");
-const top = new URL("../../golden-images", import.meta.url).pathname;
-const cases = goldenCases(top).filter(({ name }) => wanted.length === 0 || wanted.some((front) => name.startsWith(front)));
+const top = fileURLToPath(new URL("../../golden-images", import.meta.url));
 
-let differs = 0;
-for (const golden of cases) {
-  let told: string | undefined;
-  try {
-    const result = await buildCase(golden);
-    told = compareCase(golden, result);
-    if (told !== undefined && update) updateCase(golden, result);
-  } catch (error) {
-    told = `${golden.name}: ${error instanceof Error ? error.message : String(error)}`;
-    process.exitCode = 1;
+/** The cases to build; a sentence where the words choose none. */
+function chosen(all: readonly GoldenCase[], words: readonly string[]): readonly GoldenCase[] | string {
+  // npm keeps options that stand before "--" for itself, in the environment.
+  if (process.env.npm_config_update === "true") return 'npm took --update for itself: did you mean "npm run golden -- --update"?';
+  const option = words.find((word) => word.startsWith("-"));
+  if (option !== undefined) return `there is no option ${option}; the only one is --update`;
+  const lost = words.filter((word) => !all.some(({ name }) => name.startsWith(word)));
+  if (lost.length > 0) return `no case is called ${lost.join(", ")}, nor starts so`;
+  return all.filter(({ name }) => words.length === 0 || words.some((front) => name.startsWith(front)));
+}
+
+/** The exit status: 0 as expected or updated, 1 something differs or cannot be built, 2 misuse. */
+async function main(args: readonly string[]): Promise<number> {
+  const update = args.includes("--update");
+  const words = args.filter((word) => word !== "--update");
+  const all = goldenCases(top);
+  const cases = chosen(all, words);
+  if (typeof cases === "string") {
+    console.error(cases);
+    return 2;
   }
-  if (told === undefined) continue;
-  differs++;
-  console.log(`${told}\n`);
+  const differ: string[] = [];
+  const failed: string[] = [];
+  for (const golden of cases) {
+    try {
+      const result = await buildCase(golden);
+      const told = compareCase(golden, result);
+      if (told === undefined) continue;
+      console.log(`${told}\n`);
+      differ.push(golden.name);
+      if (update) updateCase(golden, result);
+    } catch (error) {
+      console.log(`${golden.name}: ${error instanceof Error ? error.message : String(error)}\n`);
+      failed.push(golden.name);
+    }
+  }
+  const list = compareList(top, all);
+  if (list !== undefined) console.log(`${list}\n`);
+  if (update) updateList(top, all);
+  if (differ.length > 0) console.log(`${update ? "updated" : "not as expected"}: ${differ.join(", ")}`);
+  if (failed.length > 0) console.log(`cannot be built: ${failed.join(", ")}`);
+  console.log(`${cases.length - differ.length - failed.length} of ${cases.length} golden images are as expected`);
+  return failed.length > 0 || (!update && (differ.length > 0 || list !== undefined)) ? 1 : 0;
 }
-if (cases.length === 0) {
-  console.log(`no case is called ${wanted.join(", ")}`);
-  process.exitCode = 2;
-} else if (differs === 0) console.log(`${cases.length} golden images are as expected`);
-else {
-  console.log(`${differs} of ${cases.length} golden images ${update ? "were updated or cannot be" : "differ"}`);
-  if (!update) process.exitCode = 1;
-}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,8 +1,10 @@
 // Golden images: every case is built and compared, byte for byte; together they use every profile, option and record.
 
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import * as cpioHeaders from "../formats/cpio/disk/headers.ts";
 import * as dirents from "../formats/ext/disk/dirent.ts";
@@ -16,20 +18,37 @@ import { ffsRecords } from "../formats/ffs/disk/records.ts";
 import { formats } from "../formats/index.ts";
 import * as tarRecords from "../formats/tar/records.ts";
 import { readGolden } from "../golden-images/build.ts";
-import { buildCase, compareCase, goldenCases, planCase, sourcesOf, updateCase } from "../golden-images/cases.ts";
+import {
+  buildCase,
+  compareCase,
+  compareList,
+  goldenCases,
+  planCase,
+  sourcesOf,
+  updateCase,
+  updateList,
+} from "../golden-images/cases.ts";
 import { unifiedDiff } from "../golden-images/diff.ts";
 import { dumpGolden } from "../golden-images/dump.ts";
 import { treeOptions } from "../src/image/options.ts";
 import type { RecordTable } from "../src/image/records.ts";
+import { requireFreshBuild } from "./cli-run.ts";
 import { foreignCases, foreignImage } from "./judge/foreign.ts";
 
-const top = new URL("../golden-images", import.meta.url).pathname;
+const top = fileURLToPath(new URL("../golden-images", import.meta.url));
 const cases = goldenCases(top);
 const temporary = mkdtempSync(join(tmpdir(), "fsynth-golden-"));
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
 test.each(cases)("$name", async (golden) => {
   expect(compareCase(golden, await buildCase(golden))).toBeUndefined();
+});
+
+test("the cases are those that are listed, and one that is gone is missed", () => {
+  expect(compareList(top, cases)).toBeUndefined();
+  updateList(temporary, cases);
+  expect(compareList(temporary, cases)).toBeUndefined();
+  expect(compareList(temporary, cases.slice(1))).toMatch(/^cases.txt and the folders differ\n@@ -1 \+1 @@\n-ext\/bare\n/);
 });
 
 describe("together they use", () => {
@@ -148,10 +167,45 @@ describe("a case", () => {
     expect(compareCase(before, await buildCase(before))).toBeUndefined();
     made("changed", '#fsynth-tree 1\n/a file time=5 mode=0600 text="x"\n', undefined);
     const told = compareCase(before, await buildCase(before));
-    expect(told).toMatch(/^ext\/changed: sha256 [0-9a-f]{64}, expected [0-9a-f]{64}\n@@ /);
+    expect(told).toMatch(/^ext\/changed: the image has the sha256 [0-9a-f]{64}, expected [0-9a-f]{64}\n@@ /);
     expect(told).toMatch(/^- .* mode="0000644" .*\n\+ .* mode="0000600" /m);
     made("changed", '#fsynth-tree 1\n/a file time=5 text="y"\n', undefined);
     expect(compareCase(before, await buildCase(before))).toContain("no record differs: it is content");
+  });
+
+  test("whose digest was edited says so", async () => {
+    const golden = made("edited", "#fsynth-tree 1\n/a file time=5\n", '{ "format": "tar" }');
+    const result = await buildCase(golden);
+    for (const text of [`${result.sha256}\nmore\n`, result.sha256, `${result.sha256.toUpperCase()}\n`, ""]) {
+      updateCase(golden, result);
+      writeFileSync(join(golden.folder, "image.sha256"), text);
+      expect(compareCase(golden, result)).toContain("ext/edited: image.sha256 is no sha256: it has ");
+    }
+    writeFileSync(join(golden.folder, "image.sha256"), `${"0".repeat(64)}\n`);
+    expect(compareCase(golden, result)).toContain(`the image has the sha256 ${result.sha256}, expected ${"0".repeat(64)}\n`);
+  });
+
+  test("that differs within a long row names the records that do", async () => {
+    const rows = (mode: string): string =>
+      Array.from({ length: 200 }, (_, i) => `/f${i} fifo time=5 mode=${i === 120 ? mode : "0644"}\n`).join("");
+    const before = made("row", `#fsynth-tree 1\n${rows("0644")}`, '{ "format": "cpio" }');
+    updateCase(before, await buildCase(before));
+    expect(readFileSync(join(before.folder, "dump.txt"), "utf8")).not.toContain('f120"');
+    made("row", `#fsynth-tree 1\n${rows("0600")}`, undefined);
+    expect(compareCase(before, await buildCase(before))).toMatch(/^\+.*f120/m);
+  });
+
+  test.each([
+    [["ext/empty", "ext/emtpy"], {}, 2, "no case is called ext/emtpy, nor starts so\n"],
+    [["--udpate"], {}, 2, "there is no option --udpate; the only one is --update\n"],
+    [[], { npm_config_update: "true" }, 2, 'npm took --update for itself: did you mean "npm run golden -- --update"?\n'],
+    [["tar/empty"], {}, 0, ""],
+  ])("is chosen by words: %j %j", (args, env, status, said) => {
+    requireFreshBuild();
+    const main = fileURLToPath(new URL("../dist/golden-images/main.js", import.meta.url));
+    const clean = { ...process.env, npm_config_update: "", ...env };
+    const done = spawnSync(process.execPath, [main, ...args], { env: clean, encoding: "utf8" });
+    expect({ status: done.status, stderr: done.stderr }).toEqual({ status, stderr: said });
   });
 });
 

@@ -1,6 +1,7 @@
 // The records of images as text (`fsynth inspect --records`, golden images): what is folded, what stands for what, and that damage
 // ends in a result or in a FsynthError.
 
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readGolden } from "../golden-images/build.ts";
@@ -55,12 +56,31 @@ describe("text", () => {
     const many = Array.from({ length: 9 }, (_, i) => ({ ...small(`n${i}`, 1), fields: { n: i } }));
     const cut = lines([small("top"), ...many], 3);
     expect(cut).toHaveLength(6);
-    expect(cut[4]).toMatch(/^ {2}… 5 more, whose text has the checksum 0x[0-9a-f]{8}$/);
+    expect(cut[4]).toMatch(/^ {2}… 5 more, up to n7, whose text has the checksum 0x[0-9a-f]{8}$/);
     expect(cut[5]).toBe("  7 n8 (small): n=8");
     // What is not shown is in the checksum.
     const other = lines([small("top"), ...many.map((one, i) => (i === 5 ? { ...one, fields: { n: 50 } } : one))], 3);
     expect(other.filter((line, i) => line !== cut[i])).toHaveLength(1);
     expect(lines([small("top"), ...many])).toHaveLength(10);
+  });
+
+  test("of long rows each range has a checksum, behind which its records are told where that is asked for", () => {
+    const many = Array.from({ length: 200 }, (_, i) => ({ ...small(`n${i}`), fields: { n: i } }));
+    const cut = lines(many, 3);
+    expect(cut.filter((line) => line.startsWith("…")).map((line) => line.replace(/,[^,]*$/, ""))).toEqual([
+      "… 64 more, up to n66",
+      "… 64 more, up to n130",
+      "… 64 more, up to n194",
+      "… 4 more, up to n198",
+    ]);
+    const other = many.map((one, i) => (i === 100 ? { ...one, fields: { n: 5 } } : one));
+    const unfolded = [...recordText(other, { most: 3, unfold: (line) => line.startsWith("…") && !cut.includes(line) })];
+    const added = unfolded.filter((line) => !cut.includes(line));
+    expect(added).toHaveLength(1 + 64);
+    expect(added).toContain("7 n100 (small): n=5");
+    // However long the row is, there are no more checksums than 64.
+    const longest = Array.from({ length: 9000 }, (_, i) => ({ ...small(`n${i}`), fields: { n: i } }));
+    expect(lines(longest, 3).length).toBeLessThan(4 + 64 + 1);
   });
 
   test("bits and bytes", () => {
@@ -84,7 +104,7 @@ describe("damaged images", () => {
     "cpio/crc",
     "tar/sparse",
   ];
-  const cases = goldenCases(new URL("../golden-images", import.meta.url).pathname);
+  const cases = goldenCases(fileURLToPath(new URL("../golden-images", import.meta.url)));
 
   test.each(names)("the records of %s end in a text or in a FsynthError", async (name) => {
     const golden = cases.find((one) => one.name === name);

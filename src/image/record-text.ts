@@ -5,12 +5,16 @@ import { encodeName } from "../bytes/names.ts";
 import { type ImageRecord, type RecordValue, spellBytes } from "./records.ts";
 
 export interface RecordTextOptions {
-  /** Of so many records of one table in a row, this many and the last are shown, and a checksum of the rest. Default: all. */
+  /** Of so many records of one table in a row, this many and the last are shown, and checksums of the rest. Default: all. */
   readonly most?: number | undefined;
+  /** Whether the records that a checksum stands for follow its line. Default: never. */
+  readonly unfold?: ((line: string) => boolean) | undefined;
 }
 
 /** Widest line that fields are put on. */
 const WIDTH = 120;
+/** A checksum stands for so many records, or for twice that and so on, so that a row has at most as many checksums. */
+const SUMMED = 64;
 /** Records of up to so many fields take one line, zeros among them. */
 const SMALL = 6;
 
@@ -20,8 +24,9 @@ const SMALL = 6;
  */
 export function* recordText(
   records: Iterable<ImageRecord>,
-  { most = Number.POSITIVE_INFINITY }: RecordTextOptions = {},
+  { most = Number.POSITIVE_INFINITY, unfold = () => false }: RecordTextOptions = {},
 ): Generator<string> {
+  const folding: Folding = { most, unfold };
   const seen = new Set<string | undefined>();
   // The last record of each depth, and a row of those of depth 0.
   const open: Item[] = [];
@@ -40,13 +45,18 @@ export function* recordText(
     // What has something below it is worth its own lines.
     const last = row.at(-1);
     if (last && (last.kind !== item.kind || last.below.length > 0)) {
-      yield* rowText(row, most);
+      yield* rowText(row, folding);
       row = [];
     }
     row.push(item);
   }
-  yield* rowText(row, most);
+  yield* rowText(row, folding);
 }
+
+type Folding = Required<{ readonly [name in keyof RecordTextOptions]: NonNullable<RecordTextOptions[name]> }>;
+
+/** Everything is shown. */
+const UNFOLDED: Folding = { most: Number.POSITIVE_INFINITY, unfold: () => false };
 
 interface Item {
   readonly record: ImageRecord;
@@ -60,17 +70,16 @@ function kindOf({ table, what }: ImageRecord): string {
   return table ?? what.replaceAll(/\d+/g, "");
 }
 
-function* rowText(row: readonly Item[], most: number): Generator<string> {
+function* rowText(row: readonly Item[], folding: Folding): Generator<string> {
+  const { most } = folding;
   for (let i = 0; i < row.length; i++) {
     const item = row[i] as Item; // i is in range
     if (row.length > most + 2 && i === most) {
-      const rest = row.slice(i, -1).flatMap((one) => [...itemText(one, Number.POSITIVE_INFINITY)]);
-      const sum = crc32c(0, encodeName(rest.join("\n")));
-      yield `${indent(item.record)}… ${row.length - 1 - i} more, whose text has the checksum 0x${sum.toString(16).padStart(8, "0")}`;
+      yield* sums(row.slice(i, -1), folding);
       i = row.length - 2;
       continue;
     }
-    yield* itemText(item, most);
+    yield* itemText(item, folding);
     let same = i;
     while (isSame(item, row[same + 1])) same++;
     if (same - i < 2) continue;
@@ -79,11 +88,28 @@ function* rowText(row: readonly Item[], most: number): Generator<string> {
   }
 }
 
+/** Checksums for what of a row is not shown. */
+function* sums(row: readonly Item[], { unfold }: Folding): Generator<string> {
+  let length = SUMMED;
+  while (row.length > length * SUMMED) length *= 2;
+  for (let i = 0; i < row.length; i += length) {
+    const some = row.slice(i, i + length);
+    const text = some.flatMap((one) => [...itemText(one, UNFOLDED)]);
+    const last = some.at(-1) as Item; // a slice from within the row has one
+    const sum = crc32c(0, encodeName(text.join("\n")))
+      .toString(16)
+      .padStart(8, "0");
+    const line = `${indent(last.record)}… ${some.length} more, up to ${last.record.what}, whose text has the checksum 0x${sum}`;
+    yield line;
+    if (unfold(line)) yield* text;
+  }
+}
+
 function isSame(item: Item, next: Item | undefined): boolean {
   return next !== undefined && item.below.length + next.below.length === 0 && item.body.join("\n") === next.body.join("\n");
 }
 
-function* itemText({ record, body, below }: Item, most: number): Generator<string> {
+function* itemText({ record, body, below }: Item, folding: Folding): Generator<string> {
   const { offset, what, table } = record;
   const head = `${indent(record)}${offset} ${what}${table === undefined ? "" : ` (${table})`}`;
   const [line, ...more] = body;
@@ -96,7 +122,7 @@ function* itemText({ record, body, below }: Item, most: number): Generator<strin
   for (let i = 0; i < below.length; ) {
     let end = i + 1;
     while (end < below.length && below[end]?.kind === below[i]?.kind) end++;
-    yield* rowText(below.slice(i, end), most);
+    yield* rowText(below.slice(i, end), folding);
     i = end;
   }
 }
