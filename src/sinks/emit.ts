@@ -11,7 +11,7 @@ import type { Plan } from "../image/plan.ts";
 import type { BytesRegion, ContentRegion } from "../image/region.ts";
 
 /** Bytes gathered before they are handed on: from here up, a write runs at the speed of the kernel. */
-export const ARENA = 8 << 20;
+export const ARENA = 4 << 20;
 
 /** Holes up to this length are gathered as zeros: behind the last block of every file there is one. */
 const SHORT_HOLE = 64 * 1024;
