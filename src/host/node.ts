@@ -132,17 +132,40 @@ class NodeReadHandle implements ReadHandle {
   }
 }
 
+// What becomes of the double that sets a time: up to Node 22 it is cut to microseconds, towards 0; Node 24, Bun and Deno take
+// its nanoseconds.
+const takesNanoseconds =
+  "bun" in process.versions || "deno" in process.versions || Number.parseInt(process.versions.node, 10) >= 24;
+
+/** Whether setting `time` gives `sec` and `micros`, in whichever of the usual ways its parts are computed. */
+function setsTo(time: number, sec: number, micros: number): boolean {
+  const whole = Math.trunc(time);
+  const nanos = Math.trunc((time - whole) * 1e9);
+  const below = Math.floor(time);
+  if (takesNanoseconds) return isAt(whole, Math.floor(nanos / 1000)) && isAt(below, Math.floor(((time - below) * 1e9) / 1000));
+  return isAt(whole, Math.trunc(nanos / 1000)) && isAt(whole, Math.trunc((time - whole) * 1e6));
+
+  function isAt(seconds: number, part: number): boolean {
+    return part < 0 ? seconds - 1 === sec && part + 1_000_000 === micros : seconds === sec && part === micros;
+  }
+}
+
+/** From here on doubles lie further apart than microseconds: the nearest has to do. */
+const COARSE = 2 ** 33;
+
 /**
- * A time as runtimes take it, a double, and as text since they take a number below 0 for "now". Node up to 22 cuts it to
- * microseconds, towards 0; Node 24 and Bun take its nanoseconds. So it is the one next to the microsecond on the far side of 0.
+ * A time as runtimes take it: a double that sets it to the microsecond, and as text, since they take a number below 0 for "now".
  */
 function secondsOf({ sec, nsec }: FileTime): string {
   const micros = Math.floor(nsec / 1000);
-  const time = sec + micros / 1e6;
-  const beyond = (time - sec) * 1e6 - micros; // exact: few bits are left of both
-  if (beyond === 0 || beyond > 0 === sec >= 0) return String(time);
-  const step = 2 ** (Math.floor(Math.log2(Math.abs(time))) - 52);
-  return String(sec >= 0 ? time + step : time - step);
+  // All microseconds in one number first, which is exact: a sum with the seconds would lose digits next to 0.
+  let time = (sec * 1e6 + micros) / 1e6;
+  // The nearest double is often a little short of the microsecond.
+  for (let i = 0; i < 8 && Math.abs(time) < COARSE && !setsTo(time, sec, micros); i++) {
+    const step = 2 ** (Math.floor(Math.log2(Math.abs(time))) - 52);
+    time += takesNanoseconds || sec >= 0 ? step : -step;
+  }
+  return String(time);
 }
 
 class NodeWriteHandle implements WriteHandle {
