@@ -8,13 +8,16 @@ const top = fileURLToPath(new URL("../../golden-images", import.meta.url));
 
 /** The cases to build; a sentence where the words choose none. */
 function chosen(all: readonly GoldenCase[], words: readonly string[]): readonly GoldenCase[] | string {
-  // npm keeps options that stand before "--" for itself, in the environment.
-  if (process.env.npm_config_update === "true") return 'npm took --update for itself: did you mean "npm run golden -- --update"?';
   const option = words.find((word) => word.startsWith("-"));
   if (option !== undefined) return `there is no option ${option}; the only one is --update`;
   const lost = words.filter((word) => !all.some(({ name }) => name.startsWith(word)));
   if (lost.length > 0) return `no case is called ${lost.join(", ")}, nor starts so`;
   return all.filter(({ name }) => words.length === 0 || words.some((front) => name.startsWith(front)));
+}
+
+/** Whether npm may have kept an --update that stood before "--"; npm 11 takes it for short for --update-notifier. */
+function keptByNpm(): boolean {
+  return process.env.npm_config_update === "true" || process.env.npm_config_update_notifier === "true";
 }
 
 /** The exit status: 0 as expected or updated, 1 something differs or cannot be built, 2 misuse. */
@@ -48,6 +51,9 @@ async function main(args: readonly string[]): Promise<number> {
   if (differ.length > 0) console.log(`${update ? "updated" : "not as expected"}: ${differ.join(", ")}`);
   if (failed.length > 0) console.log(`cannot be built: ${failed.join(", ")}`);
   console.log(`${cases.length - differ.length - failed.length} of ${cases.length} golden images are as expected`);
+  if (!update && (differ.length > 0 || list !== undefined) && keptByNpm()) {
+    console.error('npm took --update for itself: did you mean "npm run golden -- --update"?');
+  }
   return failed.length > 0 || (!update && (differ.length > 0 || list !== undefined)) ? 1 : 0;
 }
 

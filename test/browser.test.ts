@@ -8,10 +8,13 @@ import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formats } from "../formats/index.ts";
-import { type BuildOptions, buildImage, buildTar } from "../src/build.ts";
+import { type BuildOptions, buildExt4, buildImage, buildTar } from "../src/build.ts";
 import { openImage } from "../src/sources/image.ts";
 import { fromTar } from "../src/sources/tar.ts";
+import { bytesContent } from "../src/tree/content.ts";
+import { contentSeed } from "../src/tree/content-seed.ts";
 import { Tree } from "../src/tree/tree.ts";
+import { readTreeText } from "../src/tree/tree-text.ts";
 import { type Chromium, type Page, startChromium } from "../tools/chromium.ts";
 import { makeExample } from "../tools/make-example.ts";
 import { requireFreshBuild } from "./cli-run.ts";
@@ -143,6 +146,50 @@ describe("the page in Chromium", () => {
     expect(await build("ext4", { blockSize: "1000" })).toMatch(/^option --block-size is "1000"; expected a power of two/);
     expect(await build("ext2")).toBe("");
     expect(await page.evaluate("document.title")).toBe("fsynth: filesystem images in the browser");
+    expect(page.complaints).toEqual([]);
+  });
+
+  test.skipIf(!browser)(
+    "takes what the command line takes: uuid content, several owners, a tree.txt with the files it names",
+    async () => {
+      const text = "#fsynth-tree 1\n/a file 1:2 time=5 content=some/content\n/b file 3:0 time=6\n";
+      writeFileSync(path("tree.txt"), text);
+      writeFileSync(path("content"), "of the file\n");
+      await openPage();
+      await drop(path("tree.txt"));
+      expect(await build("ext4")).toMatch(/content="some\/content": on a page there are no files beside the dropped ones/);
+      await page.evaluate(`document.querySelector("#layers button").click()`);
+      await drop(path("content"), path("tree.txt"));
+      expect(await build("ext4", { uuid: "content", mapUid: "1:10 3:30" })).toBe("");
+      const tree = new Tree();
+      readTreeText(tree, text, { contentOf: () => bytesContent("of the file\n") });
+      const seed = await contentSeed(tree);
+      const wanted = await buildExt4(tree, { seed, mapUid: ["1:10", "3:30"] }).bytes();
+      expect(await shown("fact-sha256")).toBe(sha256(wanted));
+      expect(page.complaints).toEqual([]);
+    },
+  );
+
+  test.skipIf(!browser)("says that folders cannot be dropped", async () => {
+    await openPage();
+    const data = { items: [], files: [folder], dragOperationsMask: 1 };
+    for (const type of ["dragEnter", "dragOver", "drop"])
+      await page.send("Input.dispatchDragEvent", { type, x: 400, y: 200, data });
+    await until("the error", `document.getElementById("error").textContent.includes("a folder cannot be dropped")`);
+  });
+
+  test.skipIf(!browser)("stops a build, and builds again", async () => {
+    await openPage();
+    await drop(path("base.tar"));
+    await page.evaluate(`{
+      document.getElementById("option-size").value = "30G";
+      document.getElementById("form").requestSubmit();
+    }`);
+    await until("the button", `!document.getElementById("stop").hidden`);
+    await page.evaluate(`document.getElementById("stop").click()`);
+    expect(await shown("state")).toBe("stopped");
+    expect(await page.evaluate(`document.getElementById("result").hidden`)).toBe(true);
+    expect(await build("ext2")).toBe("");
     expect(page.complaints).toEqual([]);
   });
 

@@ -196,15 +196,13 @@ describe("a case", () => {
   });
 
   test.each([
-    [["ext/empty", "ext/emtpy"], {}, 2, "no case is called ext/emtpy, nor starts so\n"],
-    [["--udpate"], {}, 2, "there is no option --udpate; the only one is --update\n"],
-    [[], { npm_config_update: "true" }, 2, 'npm took --update for itself: did you mean "npm run golden -- --update"?\n'],
-    [["tar/empty"], {}, 0, ""],
-  ])("is chosen by words: %j %j", (args, env, status, said) => {
+    [["ext/empty", "ext/emtpy"], 2, "no case is called ext/emtpy, nor starts so\n"],
+    [["--udpate"], 2, "there is no option --udpate; the only one is --update\n"],
+    [["tar/empty"], 0, ""],
+  ])("is chosen by words: %j", (args, status, said) => {
     requireFreshBuild();
     const main = fileURLToPath(new URL("../dist/golden-images/main.js", import.meta.url));
-    const clean = { ...process.env, npm_config_update: "", ...env };
-    const done = spawnSync(process.execPath, [main, ...args], { env: clean, encoding: "utf8" });
+    const done = spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
     expect({ status: done.status, stderr: done.stderr }).toEqual({ status, stderr: said });
   });
 });

@@ -10,6 +10,8 @@ export interface FormOption {
   /** What may stand there: `BYTES`, `little|big`. */
   readonly metavar: string;
   readonly defaultText: string;
+  /** Several may be given, with spaces between them. */
+  readonly repeats: boolean;
   /** Of a switch. */
   readonly on: boolean;
 }

@@ -6,6 +6,7 @@ const element = <T extends HTMLElement>(id: string): T => document.getElementByI
 const files = element<HTMLInputElement>("files");
 const profile = element<HTMLSelectElement>("profile");
 const buildButton = element<HTMLButtonElement>("build");
+const stopButton = element<HTMLButtonElement>("stop");
 const progress = element<HTMLProgressElement>("progress");
 
 /** In the order in which they are laid over each other. */
@@ -19,12 +20,27 @@ let asked: BuildRequest | undefined;
 let saved: string | undefined;
 
 const code = URL.createObjectURL(new Blob([element("worker").textContent ?? ""], { type: "text/javascript" }));
-const worker = new Worker(code);
-worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => receive(data));
-worker.addEventListener("error", ({ message }) => fail(message));
+let worker = startWorker();
+
+function startWorker(): Worker {
+  const started = new Worker(code);
+  started.addEventListener("message", ({ data }: MessageEvent<Reply>) => receive(data));
+  started.addEventListener("error", ({ message }) => fail(message));
+  return started;
+}
+
+/** Ends the build at work: with its worker, as nothing else would be heard while it plans. */
+function stop(): void {
+  worker.terminate();
+  worker = startWorker();
+  busy = false;
+  showState("stopped");
+}
 
 function receive(reply: Reply): void {
   if (reply.kind === "ready") {
+    // A worker that took the place of a stopped one says the same, and the form keeps what was typed.
+    if (profiles.length > 0) return;
     ({ profiles, common } = reply);
     profile.replaceChildren(...profiles.map(({ name }) => new Option(name, name, name === "ext4", name === "ext4")));
     profile.disabled = false;
@@ -74,6 +90,7 @@ function field(option: FormOption): HTMLElement {
   help.id = `${input.id}-help`;
   help.textContent =
     option.defaultText === "" || option.kind === "switch" ? option.help : `${option.help} Default: ${option.defaultText}.`;
+  if (option.repeats) help.textContent += " Several with spaces between them.";
   input.setAttribute("aria-describedby", help.id);
   box.append(help);
   return box;
@@ -82,14 +99,14 @@ function field(option: FormOption): HTMLElement {
 /** What was given, by API name: text as on the command line. */
 async function given(): Promise<Record<string, unknown>> {
   const values: Record<string, unknown> = {};
-  for (const { name, kind, on } of [...(chosen()?.options ?? []), ...common]) {
+  for (const { name, kind, on, repeats } of [...(chosen()?.options ?? []), ...common]) {
     const input = element<HTMLInputElement>(`option-${name}`);
     if (kind === "switch") {
       if (input.checked !== on) values[name] = input.checked;
     } else if (kind === "files") {
       const file = input.files?.[0];
       if (file) values[name] = new Uint8Array(await file.arrayBuffer());
-    } else if (input.value !== "") values[name] = input.value;
+    } else if (input.value !== "") values[name] = repeats ? input.value.trim().split(/\s+/) : input.value;
   }
   return values;
 }
@@ -124,6 +141,7 @@ function addFiles(list: FileList | null | undefined): void {
 function showState(text = ""): void {
   buildButton.disabled = busy || layers.length === 0 || profiles.length === 0;
   progress.hidden = !busy;
+  stopButton.hidden = !busy;
   element("state").textContent = text;
 }
 
@@ -180,6 +198,7 @@ async function build(): Promise<void> {
   worker.postMessage(asked);
 }
 
+stopButton.addEventListener("click", stop);
 profile.addEventListener("change", showProfile);
 files.addEventListener("change", () => {
   addFiles(files.files);
@@ -198,5 +217,10 @@ addEventListener("dragleave", () => drop.classList.remove("over"));
 addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  addFiles(event.dataTransfer?.files);
+  const folders = [...(event.dataTransfer?.items ?? [])]
+    .map((item) => item.webkitGetAsEntry())
+    .filter((entry) => entry?.isDirectory)
+    .map((entry) => entry?.name);
+  if (folders.length > 0) fail(`${folders.join(", ")}: a folder cannot be dropped; drop a tar of it`);
+  else addFiles(event.dataTransfer?.files);
 });

@@ -4,10 +4,26 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { formats } from "../../formats/index.ts";
 import { buildImage } from "../../src/build.ts";
+import { quoteName } from "../../src/bytes/names.ts";
 import { isZero } from "../../src/bytes/zero.ts";
 import { inspectionPage } from "../../src/cli/inspect-html.ts";
 import { flagOf, type Option, type OptionTable, treeOptions } from "../../src/image/options.ts";
-import { addSource, type BuildOptions, checkImage, type Image, openImage, Tree } from "../../src/index.ts";
+import {
+  type BuildOptions,
+  type Content,
+  checkImage,
+  contentSeed,
+  FsynthError,
+  type Image,
+  openImage,
+  readTreeText,
+  Tree,
+} from "../../src/index.ts";
+import { blobHandle } from "../../src/sources/blob.ts";
+import { openInput } from "../../src/sources/input.ts";
+import { addInput } from "../../src/sources/source.ts";
+import { emptyContent } from "../../src/tree/content.ts";
+import { isTreeText } from "../../src/tree/tree-text.ts";
 import type { BuildRequest, FormOption, Reply } from "./messages.ts";
 
 const say = (reply: Reply): void => postMessage(reply);
@@ -36,6 +52,7 @@ function formOptions(table: OptionTable): FormOption[] {
       kind: option.files ? "files" : option.metavar === undefined ? "switch" : "text",
       metavar: option.metavar ?? "",
       defaultText: option.defaultText ?? "",
+      repeats: option.repeats === true,
       on: option.default === true,
     };
   });
@@ -47,10 +64,19 @@ async function build({ layers, profile, options }: BuildRequest): Promise<Reply>
   if (!format) throw new Error(`there is no format ${profile}`);
   const warnings: string[] = [];
   const tree = new Tree();
+  const contents = await namedContents(layers);
   for (const layer of layers) {
-    await addSource(tree, layer, { xattrs: "none", onWarning: ({ message }) => warnings.push(message) });
+    if (contents.has(layer)) continue;
+    const contentOf = (file: string): Content => contentNamed(layers, file);
+    await addInput(tree, openInput(layer), contentOf, {
+      xattrs: "none",
+      onWarning: ({ message }) => warnings.push(message),
+    });
   }
-  const image = buildImage(format, profile, tree, options as BuildOptions); // the option tables check the values
+  // As the command line takes it.
+  const seeded = options.uuid === "content" && Object.hasOwn(format.options, "uuid");
+  const inputs = seeded ? { ...options, uuid: undefined, seed: await contentSeed(tree) } : options;
+  const image = buildImage(format, profile, tree, inputs as BuildOptions); // the option tables check the values
   warnings.push(...image.plan.warnings.map(({ message }) => message));
   const { blob, digest } = await imageBlob(image);
   const seconds = (performance.now() - started) / 1000;
@@ -65,6 +91,41 @@ async function build({ layers, profile, options }: BuildRequest): Promise<Reply>
     problems: problems.map(({ place, found, expected }) => `${place}: ${found}, expected ${expected}`),
     map: inspectionPage(`image.${profile}`, await openImage(blob)),
   };
+}
+
+/** The file that `content=FILE` of a tree.txt names: dropped files have no folders, so that the last part of FILE counts. */
+function layerNamed(layers: readonly File[], file: string): File | undefined {
+  return layers.find(({ name }) => name === file.slice(file.lastIndexOf("/") + 1));
+}
+
+function contentNamed(layers: readonly File[], file: string): Content {
+  const found = layerNamed(layers, file);
+  if (!found) {
+    const sentence = `content=${quoteName(file)}: on a page there are no files beside the dropped ones: drop that file too`;
+    throw new FsynthError("source", sentence);
+  }
+  const handle = blobHandle(found, found.name);
+  if (!handle) throw new FsynthError("unsupported", "files can be read in a web worker alone");
+  return { size: found.size, read: (offset, target) => void handle.readAt(offset, target) };
+}
+
+/** The files that are contents of a tree.txt among the layers, and so no layers of their own. */
+async function namedContents(layers: readonly File[]): Promise<Set<File>> {
+  const named = new Set<File>();
+  for (const layer of layers) {
+    if (!isTreeText(new Uint8Array(await layer.slice(0, 64).arrayBuffer()))) continue;
+    const contentOf = (file: string): Content => {
+      const found = layerNamed(layers, file);
+      if (found && found !== layer) named.add(found);
+      return emptyContent;
+    };
+    try {
+      readTreeText(new Tree(), new Uint8Array(await layer.arrayBuffer()), { contentOf });
+    } catch {
+      // It is read again as a layer, and what is wrong is told then.
+    }
+  }
+  return named;
 }
 
 /** Pieces go where the browser keeps Blobs, which is the disk when they are large. Runs of zeros are one Blob, used again. */
