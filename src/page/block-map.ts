@@ -261,6 +261,13 @@ export function blockMap(data: PageData): void {
   };
   addEventListener("hashchange", follow);
   addEventListener("resize", draw);
+  // In a frame that is laid out after it has loaded, no resize tells of the width.
+  let width = canvas.clientWidth;
+  new ResizeObserver(() => {
+    if (canvas.clientWidth === width) return;
+    width = canvas.clientWidth;
+    draw();
+  }).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   follow();
 }
