@@ -1,9 +1,8 @@
 // Where everything that belongs to inodes lies: one ascending sweep over the blocks that metadata leaves free.
 // Because nothing is ever skipped, all blocks below the sweep's end are in use, and bitmaps need no memory.
 
-import { DIRECT, denseIndirectBlocks } from "../../src/image/indirect.ts";
+import { denseIndirectBlocks } from "../../src/image/indirect.ts";
 import type { BlockRange, MappedRun, TreeLocation } from "../../src/image/ranges.ts";
-import { ROOT_EXTENTS } from "./disk/extent.ts";
 import { extentsOf, extentTreeBlocks } from "./extents.ts";
 import type { Geometry } from "./geometry.ts";
 import { indirectTreeBlocks, pointersPerBlock } from "./indirect.ts";
@@ -61,31 +60,24 @@ export class Placement implements Placer {
 
   owner(owner: number, ranges: readonly BlockRange[]): void {
     this.first[owner] = this.segments;
-    let extents = 0;
-    for (const range of ranges) {
-      const before = this.segments;
-      this.#take(SegmentKind.data, owner, range.first, range.count);
-      for (let i = before; i < this.segments; i++) extents += extentsOf(this.count[i] as number); // i is in range
-    }
-    if (ranges.length > 0) {
-      const { blockSize } = this.geometry.frame;
-      const tree = this.useExtents ? extentTreeBlocks(extents, blockSize) : indirectTreeBlocks(ranges, blockSize);
-      if (tree > 0) this.#take(SegmentKind.tree, owner, 0, tree);
-    }
-    this.last[owner] = this.segments;
+    for (const range of ranges) this.#take(SegmentKind.data, owner, range.first, range.count);
+    this.#finish(owner, this.useExtents ? 0 : indirectTreeBlocks(ranges, this.geometry.frame.blockSize));
   }
 
   dense(owner: number, count: number): void {
-    const first = this.segments;
-    this.first[owner] = first;
+    this.first[owner] = this.segments;
     this.#take(SegmentKind.data, owner, 0, count);
-    const { blockSize } = this.geometry.frame;
-    let tree = 0;
+    this.#finish(owner, this.useExtents ? 0 : denseIndirectBlocks(count, pointersPerBlock(this.geometry.frame.blockSize)));
+  }
+
+  /** The mapping tree behind an owner's data: extent blocks, or so many indirect ones. */
+  #finish(owner: number, indirect: number): void {
+    let tree = indirect;
     if (this.useExtents) {
       let extents = 0;
-      for (let i = first; i < this.segments; i++) extents += extentsOf(this.count[i] as number); // i is in range
-      if (extents > ROOT_EXTENTS) tree = extentTreeBlocks(extents, blockSize);
-    } else if (count > DIRECT) tree = denseIndirectBlocks(count, pointersPerBlock(blockSize));
+      for (let i = this.first[owner] as number; i < this.segments; i++) extents += extentsOf(this.count[i] as number); // i is in range
+      tree = extentTreeBlocks(extents, this.geometry.frame.blockSize);
+    }
     if (tree > 0) this.#take(SegmentKind.tree, owner, 0, tree);
     this.last[owner] = this.segments;
   }

@@ -134,8 +134,7 @@ class NodeReadHandle implements ReadHandle {
 
 // What becomes of the double that sets a time: up to Node 22 it is cut to microseconds, towards 0; Node 24, Bun and Deno take
 // its nanoseconds.
-const takesNanoseconds =
-  "bun" in process.versions || "deno" in process.versions || Number.parseInt(process.versions.node, 10) >= 24;
+const takesNanoseconds = runtime !== "node" || Number.parseInt(process.versions.node, 10) >= 24;
 
 /** Whether setting `time` gives `sec` and `micros`, in whichever of the usual ways its parts are computed. */
 function setsTo(time: number, sec: number, micros: number): boolean {
