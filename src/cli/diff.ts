@@ -1,11 +1,11 @@
 // `fsynth diff`: in what two images, archives or directories differ.
 
 import { Option } from "commander";
+import { toHex } from "../bytes/hex.ts";
 import { escapeName } from "../bytes/names.ts";
 import type { ByteDifferences, ByteRange } from "../compare/bytes.ts";
 import { type DiffOptions, diffImages, type ImageDifferences } from "../compare/images.ts";
 import { FIELDS, type Field, type TreeDifference } from "../compare/trees.ts";
-import { toHex } from "../sinks/digest.ts";
 import { newCommand, parse } from "./command.ts";
 import { STATUS, usage } from "./failure.ts";
 import { suggestion } from "./nearest.ts";

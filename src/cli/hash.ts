@@ -1,9 +1,9 @@
 // `fsynth hash`: of a file its bytes, of a tree all that it holds. Each line says which.
 
 import { host } from "#host";
+import { toHex } from "../bytes/hex.ts";
 import { escapeName } from "../bytes/names.ts";
 import { Turns } from "../host/turn.ts";
-import { toHex } from "../sinks/digest.ts";
 import { treeDigest } from "../tree/digest.ts";
 import { newCommand, parse } from "./command.ts";
 import { usage } from "./failure.ts";

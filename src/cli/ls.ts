@@ -1,10 +1,10 @@
 // `fsynth ls`: what an image holds.
 
 import { host } from "#host";
+import { toHex } from "../bytes/hex.ts";
 import { compareNames, escapeName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import type { Volume, VolumeNode } from "../image/volume.ts";
-import { toHex } from "../sinks/digest.ts";
 import type { Content } from "../tree/content.ts";
 import { dataOf } from "../tree/content-data.ts";
 import type { Kind } from "../tree/node.ts";

@@ -1,5 +1,6 @@
 // The records of an image as they stand on the disk, for people. Formats give them; record-text.ts makes lines of them.
 
+import { toHex } from "../bytes/hex.ts";
 import { decodeName, escapeName } from "../bytes/names.ts";
 import { isZero } from "../bytes/zero.ts";
 
@@ -107,7 +108,7 @@ export function spellBytes(value: Uint8Array): string {
   const used = value.subarray(0, end);
   const text = decodeName(used);
   if (/^[\0\x20-\x7e\u{a0}-\u{d7ff}\u{e000}-\u{10ffff}]*$/u.test(text)) return JSON.stringify(text).replaceAll("\\u0000", "\\0");
-  return `0x${Array.from(used, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return `0x${toHex(used)}`;
 }
 
 /** A name as it is shown. */

@@ -1,6 +1,7 @@
 // One seed for everything that other tools draw at random: UUIDs, hash seeds, generations.
 
 import { host } from "#host";
+import { toHex } from "../bytes/hex.ts";
 import { Canonical, writeMetadata } from "../tree/canonical.ts";
 import type { Snapshot } from "../tree/snapshot.ts";
 
@@ -25,7 +26,7 @@ export function deriveBytes(seed: Uint8Array, purpose: string, length: number): 
 
 /** 16 bytes in the usual spelling of a UUID. */
 export function formatUuid(bytes: Uint8Array): string {
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hex = toHex(bytes);
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join("-");
 }
 

@@ -2,6 +2,7 @@
 // superblocks hold beyond that is the formats' business.
 
 import { host } from "#host";
+import { toHex } from "../bytes/hex.ts";
 import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import { closeInput, type Input, openInput } from "../sources/input.ts";
@@ -91,7 +92,7 @@ async function* ended(chunks: AsyncIterable<Uint8Array>, input: Input): AsyncGen
 /** ext4.ko mounts ext2 and ext3 too; few kernels still have drivers of their own for these. */
 function extRoot(head: Uint8Array): RootFilesystem {
   // s_uuid, s_volume_name
-  const uuid = [...head.subarray(1024 + 0x68, 1024 + 0x78)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const uuid = toHex(head.subarray(1024 + 0x68, 1024 + 0x78));
   const label = text(head.subarray(1024 + 0x78, 1024 + 0x88));
   const dashed = uuid.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
   const name = /[^0]/.test(uuid) ? `UUID=${dashed}` : label === "" ? undefined : `LABEL=${label}`;

@@ -1,6 +1,7 @@
 // The digest sink: SHA-256 of the image's bytes, holes being zeros.
 
 import { host } from "#host";
+import { toHex } from "../bytes/hex.ts";
 import { Turns } from "../host/turn.ts";
 import type { WriteOptions } from "../image/image.ts";
 import type { Plan } from "../image/plan.ts";
@@ -25,11 +26,6 @@ export class PieceHash {
   hex(): string {
     return toHex(this.#hash.digest());
   }
-}
-
-/** Lower-case hex of bytes. */
-export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** SHA-256 of all the bytes of an image, lower-case hex. */

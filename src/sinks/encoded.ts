@@ -1,10 +1,11 @@
 // What an output consists of: the pieces of an image, or its bytes compressed, with their digests taken on the way.
 
 import { host } from "#host";
+import { toHex } from "../bytes/hex.ts";
 import type { CompressedDigest, Progress, WriteOptions } from "../image/image.ts";
 import type { Plan } from "../image/plan.ts";
 import { type Compression, codecOf, compressed, compressedParts } from "./compress.ts";
-import { PieceHash, toHex } from "./digest.ts";
+import { PieceHash } from "./digest.ts";
 import { ARENA, emit, type Piece, zeros } from "./emit.ts";
 
 /** Digests of an output, lower-case hex. */

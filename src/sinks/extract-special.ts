@@ -1,8 +1,8 @@
 // What the runtime has no call for, done by tools of the system: devices and fifos by mknod and mkfifo, xattrs by setfattr.
 
+import { toHex } from "../bytes/hex.ts";
 import { decodeName } from "../bytes/names.ts";
 import type { SnapshotNode } from "../tree/snapshot.ts";
-import { toHex } from "./digest.ts";
 import type { ExtractTarget } from "./extract-target.ts";
 import { MAX_ARGUMENT, runForEach } from "./shell.ts";
 

@@ -2,6 +2,7 @@
 // behind is recognised, and removed by the next build of the same name.
 
 import { host } from "#host";
+import { toHex } from "../bytes/hex.ts";
 import { decodeName, encodeName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import type { WriteHandle } from "../host/port.ts";
@@ -36,7 +37,7 @@ function prefixOf(name: string): string {
   if (bytes.length <= most) return `.${name}.fsynth-`;
   const hash = host.sha256();
   hash.update(bytes);
-  const tag = Array.from(hash.digest().subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const tag = toHex(hash.digest().subarray(0, 8));
   return `.${decodeName(bytes.subarray(0, most - tag.length - 1))}~${tag}.fsynth-`;
 }
 

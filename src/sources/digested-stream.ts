@@ -1,6 +1,7 @@
 // A stream with the digest of all that came out of it.
 
 import { host } from "#host";
+import { toHex } from "../bytes/hex.ts";
 
 /** A stream that is digested while somebody reads it. */
 export class DigestedStream {
@@ -39,9 +40,4 @@ export class DigestedStream {
     this.#hash.update(value);
     return value;
   }
-}
-
-/** Lower-case hex. */
-export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

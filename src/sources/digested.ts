@@ -1,12 +1,13 @@
 // Sources with the digests of what is read of them: for those who write down, or hold, what goes into an image.
 
 import { host } from "#host";
+import { toHex } from "../bytes/hex.ts";
 import { Turns } from "../host/turn.ts";
 import type { Content } from "../tree/content.ts";
 import { treeDigest } from "../tree/digest.ts";
 import type { Node } from "../tree/node.ts";
 import { type OverlayRules, Tree } from "../tree/tree.ts";
-import { DigestedStream, toHex } from "./digested-stream.ts";
+import { DigestedStream } from "./digested-stream.ts";
 import { addDirectory } from "./directory.ts";
 import { HeldHandle } from "./held-handle.ts";
 import { FileInput, openInput, StreamInput } from "./input.ts";

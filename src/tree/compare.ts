@@ -1,6 +1,7 @@
 // Differences of two trees, entry by entry in the order of the bytes.
 
 import { firstDifference } from "../bytes/difference.ts";
+import { toHex } from "../bytes/hex.ts";
 import { compareBytes, decodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import { Turns } from "../host/turn.ts";
@@ -219,7 +220,7 @@ function sameTime(a: Time, b: Time): boolean {
 }
 
 function hex(bytes: Uint8Array): string {
-  return `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return `0x${toHex(bytes)}`;
 }
 
 function extentsText({ size, extents }: Content): string {

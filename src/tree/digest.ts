@@ -1,5 +1,6 @@
 // The digest of a whole tree, contents included.
 
+import { toHex } from "../bytes/hex.ts";
 import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import { Canonical, writeMetadata } from "./canonical.ts";
@@ -25,7 +26,7 @@ export async function treeDigest(tree: Tree, options: SnapshotOptions = {}): Pro
   out.text("fsynth tree 1");
   writeMetadata(out, snapshot);
   await writeContents(out, snapshot);
-  return Array.from(out.digest(), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return toHex(out.digest());
 }
 
 /** Adds the sizes and data of all contents, in the order of the snapshot. */

@@ -1,6 +1,7 @@
 // Writing tree.txt (docs/tree-txt.md): what tree-text.ts reads, entries in the order of their bytes, a directory's
 // entries right below it, so that two trees are compared by comparing lines.
 
+import { toHex } from "../bytes/hex.ts";
 import { compareBytes, decodeName, encodeName, escapeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import type { Content, Extent } from "./content.ts";
@@ -123,7 +124,7 @@ function metadataWords(item: Item): string[] {
   if (item.kind === "character-device" || item.kind === "block-device") words.push(`device=${item.major}:${item.minor}`);
   for (const { name, value } of item.xattrs) {
     const key = spelled(decodeName(name)).replaceAll("=", "\\x3d");
-    words.push(`xattr.${key}=${quoted(value, /^[^\x00-\x1f\x7f]*$/) ?? hex(value)}`);
+    words.push(`xattr.${key}=${quoted(value, /^[^\x00-\x1f\x7f]*$/) ?? toHex(value)}`);
   }
   return words;
 }
@@ -168,7 +169,7 @@ async function inlineWord(path: string, content: Content, extents: readonly Exte
     at += run.length;
   }
   const text = quoted(bytes, /^[^\x00-\x08\x0b-\x1f\x7f]*$/);
-  return text === undefined ? `hex=${hex(bytes)}` : `text=${text}`;
+  return text === undefined ? `hex=${toHex(bytes)}` : `text=${text}`;
 }
 
 /** A path, target or name as one word. */
@@ -181,8 +182,4 @@ function quoted(bytes: Uint8Array, fit: RegExp): string | undefined {
   const text = decodeName(bytes);
   if (!fit.test(text) || /\p{Surrogate}/u.test(text)) return undefined;
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n").replaceAll("\t", "\\t")}"`;
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

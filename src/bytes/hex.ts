@@ -1,0 +1,6 @@
+// Bytes in hexadecimal digits.
+
+/** Two lower-case digits a byte, without a prefix. */
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
