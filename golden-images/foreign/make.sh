@@ -2,12 +2,13 @@
 # Makes the images of other programs that our readers are held to: golden-images/foreign/MAKER-CASE/{image.gz,command.txt}, on Debian
 # 12 as root, with e2fsprogs, genext2fs, makefs, cpio, bsdtar and GNU tar. Run with the names of cases it makes only these. The trees
 # in them are written by `FSYNTH_UPDATE=1 npx vitest run test/golden-foreign.test.ts`, which compares each with the source first.
+# The cases NAME-metadata have a stat.txt, too, which fsynth has no part in: what stat and getfattr say.
 set -euo pipefail
 export LC_ALL=C TZ=UTC PATH="$PATH:/usr/sbin:/sbin" E2FSPROGS_FAKE_TIME=1700000000
 umask 022
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'umount -q "$work"/{filled,seen} 2> /dev/null || true; rm -rf --one-file-system "$work"' EXIT
 cd "$work"
 wanted=" $* "
 
@@ -36,7 +37,102 @@ setfattr -n user.note -v value src/etc/hostname
 setfattr -n user.long -v "$(printf '0123456789%.0s' {1..20})" src/bin/tool
 find src plain -exec touch -h -d @1700000000 {} +
 
-# make NAME VERSION COMMAND: the command is run in a folder with src (and plain, without xattrs); it makes the file `image`.
+# stamped: an owner, a mode, xattrs and above all a time of its own for each entry.
+mkdir -p stamped/{empty,group,sticky}
+printf 'before 1970\n' > stamped/old
+printf 'half a second before\n' > stamped/half
+printf 'a billion\n' > stamped/billion
+ln stamped/billion stamped/group/same
+printf 'after 2038\n' > stamped/late
+: > stamped/later
+for name in setuid capable listed noted; do printf '%s\n' $name > stamped/$name; done
+seq 1 1500 > stamped/large
+ln -s noted stamped/link
+mknod stamped/device c 10 200
+mkfifo stamped/fifo
+chown 12:34 stamped/setuid
+chown 5:6 stamped/{group,fifo}
+chown -h 1:2 stamped/link
+chown 70000:65536 stamped/half
+chown 4000000001:3000000002 stamped/late
+chmod 4751 stamped/setuid
+chmod 1777 stamped/sticky
+chmod 2770 stamped/group
+chmod 6511 stamped/old
+chmod 640 stamped/device
+chmod 0 stamped/later
+setcap cap_net_raw,cap_net_admin+ep stamped/capable
+setfattr -n user.note -v value stamped/noted
+setfattr -n user.bytes -v 0x00ff0a3d stamped/noted
+setfattr -n user.empty stamped/noted
+setfattr -n trusted.note -v t stamped/noted
+setfattr -h -n trusted.link -v l stamped/link
+setfattr -n user.small -v small stamped/large
+setfattr -n user.large -v "$(seq 1 200)" stamped/large # more than an inode holds
+setfacl -m u:70001:rw,g:70002:r stamped/listed
+setfacl -d -m u:70001:rwx,g::r stamped/group
+while read -r time name; do touch -h -d "${time}Z" "stamped/$name"; done << 'END'
+1901-12-13T20:45:52 link
+1960-02-03T04:05:06.123456789 old
+1969-12-31T23:59:59.5 half
+2001-09-09T01:46:40.000000001 billion
+2002-02-02T02:02:02.2 capable
+2003-03-03T03:03:03.03 listed
+2004-02-29T23:59:59.999999999 noted
+2005-05-05T05:05:05.05 group
+2006-06-06T06:06:06.123 sticky
+2007-07-07T07:07:07.123456 .
+2008-08-08T08:08:08 large
+2009-02-13T23:31:30 setuid
+2038-01-19T03:14:08 device
+2040-02-03T04:05:06.987654321 late
+2106-02-07T06:28:16.25 empty
+2300-01-01T00:00:00.000000009 later
+2446-05-10T22:38:55 fifo
+END
+
+# manifest FOLDER [TIME]: PATH, st_mode, owner, mtime and what its kind has of every entry, and its xattrs below.
+manifest() {
+  (
+    cd "$1"
+    find . -name lost+found -prune -o -printf '%P\n' | sort | while IFS= read -r path; do
+      printf '/%s %o ' "$path" "0x$(stat -c %f "./$path")"
+      printf '%s' "$(stat -c "%u:%g ${2:-%.9Y}" "./$path")"
+      case $(stat -c %F "./$path") in
+        directory) echo ;;
+        'symbolic link') stat -c " links=%h target=$(readlink "$path")" "$path" ;;
+        regular*) stat -c " links=%h size=%s sha256=$(sha256sum < "$path" | cut -d ' ' -f 1)" "$path" ;;
+        *special*) stat -c ' links=%h device=%Hr:%Lr' "$path" ;;
+        *) stat -c ' links=%h' "$path" ;;
+      esac
+      getfattr -h -d -m - -e hex "./$path" | sed -n 's/^[^#]/  &/p' | sort
+    done
+  )
+}
+
+# Whose word a stat.txt is: stat's of the folder that went in, or of what another program makes of the image. The latter where a maker
+# writes something else than went in, which then stands in comments.
+went_in() { manifest stamped; }
+no_xattrs() { manifest stamped | sed '/^  /d'; }
+whole_seconds() { manifest stamped %Y.000000000 | sed '/^  /d'; } # and no xattrs
+mounted() { mkdir -p seen && mount -o loop,ro image seen && manifest seen && umount seen; }
+bsdtar_extracted() { rm -rf seen && bsdtar --numeric-owner -s ',^,seen/,S' -xpf image && manifest seen; } # a folder that is there keeps its time
+tar_extracted() {
+  rm -rf seen && mkdir seen
+  tar --numeric-owner --acls --xattrs --xattrs-include='*' --delay-directory-restore --warning=none -xpf image -C seen
+  manifest seen
+}
+
+stated() {
+  "$1" > said
+  went_in > given
+  echo "# $1"
+  { diff given said || [ $? -eq 1 ]; } | sed -nE 's/^<   ([^=]*)=.*/# not   \1/p; s/^< (\/\S* \S+ \S+ \S+).*/# not \1/p'
+  cat said
+}
+
+# make NAME VERSION COMMAND [WORD]: the command is run in a folder with src (and plain, without xattrs) and stamped; it makes the
+# file `image`. WORD is one of the functions above.
 make() {
   [ "$wanted" = "  " ] || [[ $wanted == *" $1 "* ]] || return 0
   rm -rf image
@@ -44,6 +140,7 @@ make() {
   mkdir -p "$top/$1"
   gzip -9n < image > "$top/$1/image.gz"
   printf '%s\n\n%s\n' "$2" "$3" > "$top/$1/command.txt"
+  [ $# -lt 4 ] || stated "$4" > "$top/$1/stat.txt"
 }
 
 e2=$(mke2fs -V 2>&1 | head -1)
@@ -67,8 +164,14 @@ for form in ext3 ext4; do
   make debugfs-journal-$form "$e2" "mke2fs -q -t $form -b 1024 -J size=1 $uuid -d src image 6M && head -c 2048 /dev/zero | tr '\\0' x > blocks &&
     printf '%s\n' '$open' 'jw -b 5000,5001 blocks' 'jw -r 5001' 'jw -b 5002,5003 blocks' jc > commands && debugfs -w -f commands image"
 done
+small="mke2fs -q -b 1024 -O ^has_journal $uuid"
+make mke2fs-ext4-metadata "$e2" "$small -t ext4 -I 256 -d stamped image 512K" mounted
+make mke2fs-ext2-metadata "$e2" "$small -t ext2 -I 128 -d stamped image 512K" mounted
+make linux-ext4-metadata "Linux $(uname -r | cut -d - -f 1)" "$small -t ext4 -O ea_inode -I 256 image 512K && mkdir -p filled && mount -o loop image filled &&
+  cp -a stamped/. filled && for name in noted listed; do setfattr -n user.huge -v \$(seq -s , 400) filled/\$name; done && umount filled" mounted
 make e2fsck-htree "$e2" "mke2fs -q -t ext4 -O ^has_journal -b 1024 $uuid -d src image 4M && (e2fsck -fyD image || [ \$? -le 1 ])"
 make genext2fs-ext2 "$(genext2fs --version 2>&1 | head -1)" 'genext2fs -b 2048 -N 128 -d plain image'
+make genext2fs-ext2-metadata "$(genext2fs --version 2>&1 | head -1)" 'genext2fs -b 512 -N 64 -d stamped image' mounted
 
 mf="makefs $(dpkg-query -W -f '${Version}' makefs)"
 for order in le be; do
@@ -77,10 +180,26 @@ for order in le be; do
 done
 make makefs-ffs1-4k "$mf" 'makefs -T 1700000000 -t ffs -B le -o version=1,bsize=4096,fsize=512 -s 4m image plain'
 make makefs-ffs2-64k "$mf" 'makefs -T 1700000000 -t ffs -B le -o version=2,bsize=65536,fsize=8192 -s 8m image plain'
+# makefs on Linux leaves nanoseconds out. They are put where sys/ufs/ufs/dinode.h has them: di_mode at 0, di_mtime at 40, di_mtimensec at 64.
+make makefs-ffs2-le-metadata "$mf" 'makefs -t ffs -B le -o version=2 -s 1m image stamped' whole_seconds
+make makefs-ffs2-be-metadata "$mf" 'makefs -t ffs -B be -o version=2 -s 1m image stamped && python3 -c "
+import os, struct
+image = bytearray(open(\"image\", \"rb\").read())
+for path in {os.path.join(folder, name) for folder, folders, files in os.walk(\"stamped\") for name in [\".\", *folders, *files]}:
+    stat = os.lstat(path)
+    sec, nsec = divmod(stat.st_mtime_ns, 10**9)
+    places = [at for at in range(0, len(image), 256) if struct.unpack_from(\">H38xq\", image, at) == (stat.st_mode, sec)]
+    assert len(places) == 1, path
+    struct.pack_into(\">I\", image, places[0] + 64, nsec)
+open(\"image\", \"wb\").write(image)
+"' no_xattrs
 
 gc=$(cpio --version | head -1)
 for form in newc crc odc bin ustar tar; do
   make cpio-$form "$gc" "cd plain && find . | LC_ALL=C sort | cpio -o -H $form --quiet > ../image"
+done
+for form in newc odc bin; do
+  make cpio-$form-metadata "$gc" "cd stamped && find . | LC_ALL=C sort | cpio -o -H $form --quiet > ../image" bsdtar_extracted
 done
 make cpio-swapped "$gc" 'cd plain && find etc many | LC_ALL=C sort | cpio -o -H bin --quiet | dd conv=swab status=none > ../image.swapped && python3 -c "
 import struct
@@ -102,9 +221,12 @@ bt=$(bsdtar --version)
 for form in newc odc pax gnutar ustar; do
   make bsdtar-$form "$bt" "bsdtar --format=$form --numeric-owner -C src -cf image ."
 done
+make bsdtar-pax-metadata "$bt" 'bsdtar --format=pax --numeric-owner -C stamped -cf image .' tar_extracted
 make bsdtar-v7 "$bt" 'bsdtar --format=v7tar --numeric-owner -C plain -cf image etc many'
 
 gt=$(tar --version | head -1)
+make tar-posix-metadata "$gt" "tar --sort=name --numeric-owner -C stamped --format=posix --acls --xattrs --xattrs-include='*' -cf image ." went_in
+make tar-gnu-metadata "$gt" 'tar --sort=name --numeric-owner -C stamped --format=gnu -cf image .' bsdtar_extracted
 tar='tar --sort=name --numeric-owner -C src'
 for form in gnu oldgnu posix; do
   make tar-$form "$gt" "$tar --format=$form -cf image ."

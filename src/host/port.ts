@@ -46,8 +46,6 @@ export interface FileTime {
 /** A file being written at increasing offsets; gaps become holes. */
 export interface WriteHandle {
   writeAt(offset: number, bytes: Uint8Array): void;
-  /** The same in another thread; `bytes` must stay as they are until the result is there. */
-  writeBehind(offset: number, bytes: Uint8Array): Promise<void>;
   truncate(size: number): void;
   /** Permission bits; not subject to the umask. */
   setMode(mode: number): void;

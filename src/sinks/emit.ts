@@ -8,10 +8,10 @@ import { assert, FsynthError } from "../error.ts";
 import { Turns } from "../host/turn.ts";
 import type { Progress } from "../image/image.ts";
 import type { Plan } from "../image/plan.ts";
-import type { BytesRegion, ContentRegion } from "../image/region.ts";
+import { type BytesRegion, type ContentRegion, MAX_BYTES_REGION } from "../image/region.ts";
 
-/** Bytes gathered before they are handed on: from here up, a write runs at the speed of the kernel. */
-export const ARENA = 4 << 20;
+/** Bytes gathered before they are handed on: room for the longest region of bytes, and few turns of the loop. */
+export const ARENA = MAX_BYTES_REGION;
 
 /** Holes up to this length are gathered as zeros: behind the last block of every file there is one. */
 const SHORT_HOLE = 64 * 1024;

@@ -76,16 +76,12 @@ async function* tee(
   from: number,
   to: number,
 ): AsyncGenerator<Piece, void, void> {
-  // Two, so that one can be written while the other is filled.
-  const arenas: (Uint8Array | undefined)[] = [undefined, undefined];
-  let current = 0;
-  const arena = (): Uint8Array => (arenas[current] ??= new Uint8Array(Math.min(ARENA, to - from)));
+  const arena = new Uint8Array(Math.min(ARENA, to - from));
   const onProgress =
     options.onProgress && (({ done }: Progress) => options.onProgress?.({ done: from + done, total: plan.size }));
-  for await (const piece of emit(plan, { from, to, arena, onProgress })) {
+  for await (const piece of emit(plan, { from, to, arena: () => arena, onProgress })) {
     if (hash) await hash.update(piece);
     yield piece;
-    if (piece.bytes) current = 1 - current;
   }
 }
 

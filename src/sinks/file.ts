@@ -72,20 +72,7 @@ export async function writeImage(plan: Plan, path: string, options: WriteToOptio
 async function fillFile(file: WriteHandle, size: number, pieces: AsyncIterable<Piece>): Promise<void> {
   // The size first: a file system that cannot hold so large a file says so before the work. What is never written stays a hole.
   file.truncate(size);
-  // One piece is written while the next one is made.
-  let writing: Promise<void> | undefined;
-  try {
-    for await (const { offset, bytes } of pieces) {
-      if (!bytes) continue;
-      await writing;
-      writing = writeSparse(file, offset, bytes);
-      writing.catch(() => {}); // thrown where it is waited for
-    }
-    await writing;
-  } finally {
-    // Nobody closes a file that is still being written.
-    await writing?.catch(() => {});
-  }
+  for await (const { offset, bytes } of pieces) if (bytes) writeSparse(file, offset, bytes);
 }
 
 async function append(file: WriteHandle, chunks: AsyncIterable<Uint8Array>): Promise<void> {
@@ -96,23 +83,18 @@ async function append(file: WriteHandle, chunks: AsyncIterable<Uint8Array>): Pro
   }
 }
 
-/** From this many bytes on, another thread is worth its trouble. */
-const LONG_RUN = 256 * 1024;
-
 /** Writes all runs of blocks that hold something. */
-async function writeSparse(file: WriteHandle, offset: number, bytes: Uint8Array): Promise<void> {
+function writeSparse(file: WriteHandle, offset: number, bytes: Uint8Array): void {
   let from = 0;
   for (let at = 0; at < bytes.length; ) {
     const end = Math.min(at + BLOCK - ((offset + at) % BLOCK), bytes.length);
     if (isZero(bytes, at, end)) {
-      if (at - from >= LONG_RUN) await file.writeBehind(offset + from, bytes.subarray(from, at));
-      else if (from < at) file.writeAt(offset + from, bytes.subarray(from, at));
+      if (from < at) file.writeAt(offset + from, bytes.subarray(from, at));
       from = end;
     }
     at = end;
   }
-  if (bytes.length - from >= LONG_RUN) await file.writeBehind(offset + from, bytes.subarray(from));
-  else if (from < bytes.length) file.writeAt(offset + from, bytes.subarray(from));
+  if (from < bytes.length) file.writeAt(offset + from, bytes.subarray(from));
 }
 
 /** Throws unless the device holds `size` bytes: the last of them can be read. */
