@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 import { formats } from "../formats/index.ts";
 import { toHex } from "../src/bytes/hex.ts";
 import { recordText } from "../src/image/record-text.ts";
-import { type Content, fromImage, type Node, type Tree, writeTreeText } from "../src/index.ts";
+import { type Content, fromImage, type Kind, type Node, type Time, type Tree, writeTreeText } from "../src/index.ts";
 import { imageOf } from "./judge/broken.ts";
 import { type ForeignCase, foreignCases, foreignImage, foreignText } from "./judge/foreign.ts";
 
@@ -53,11 +53,11 @@ describe.each(cases)("$name", (one) => {
 });
 
 /** S_IFMT of sys/stat.h. */
-const KIND_BITS: Readonly<Record<Node["kind"], number>> = {
+const KIND_BITS: Readonly<Record<Kind, number>> = {
   fifo: 0o010000,
-  char: 0o020000,
+  "character-device": 0o020000,
   directory: 0o040000,
-  block: 0o060000,
+  "block-device": 0o060000,
   file: 0o100000,
   symlink: 0o120000,
   socket: 0o140000,
@@ -81,7 +81,7 @@ async function statText(tree: Tree): Promise<string> {
     const words = [path, (KIND_BITS[node.kind] | node.mode).toString(8), `${node.uid}:${node.gid}`, statTime(node.mtime)];
     if (node.kind !== "directory") words.push(`links=${links.get(node)}`);
     if (node.kind === "symlink") words.push(`target=${node.target}`);
-    if (node.kind === "char" || node.kind === "block") words.push(`device=${node.major}:${node.minor}`);
+    if (node.kind === "character-device" || node.kind === "block-device") words.push(`device=${node.major}:${node.minor}`);
     if (node.kind === "file") words.push(`size=${node.content.size}`, `sha256=${await digestOf(node.content)}`);
     lines.push(words.join(" "));
     lines.push(...[...(node.xattrs ?? [])].map(([name, value]) => `  ${name}=0x${toHex(value)}`).sort());

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes the images of other programs that our readers are held to: golden-images/foreign/MAKER-CASE/{image.gz,command.txt}, on Debian
-# 12 as root, with e2fsprogs, genext2fs, makefs, cpio, bsdtar and GNU tar. Run with the names of cases it makes only these. The trees
-# in them are written by `FSYNTH_UPDATE=1 npx vitest run test/golden-foreign.test.ts`, which compares each with the source first.
-# The cases NAME-metadata have a stat.txt, too, which fsynth has no part in: what stat and getfattr say.
+# 12 as root, with e2fsprogs, genext2fs, makefs, cpio, bsdtar, GNU tar, attr, acl, libcap2-bin and loop devices. Run with the names of
+# cases it makes only these. The trees in them are written by `FSYNTH_UPDATE=1 npx vitest run test/golden-foreign.test.ts`, which
+# compares each with the source first. Cases NAME-metadata have a stat.txt, too, that fsynth has no part in.
 set -euo pipefail
 export LC_ALL=C TZ=UTC PATH="$PATH:/usr/sbin:/sbin" E2FSPROGS_FAKE_TIME=1700000000
 umask 022
@@ -126,7 +126,7 @@ tar_extracted() {
 stated() {
   "$1" > said
   went_in > given
-  echo "# $1"
+  echo "# stat and getfattr, $1 in make.sh; not: what went in, and the image has otherwise or lacks"
   { diff given said || [ $? -eq 1 ]; } | sed -nE 's/^<   ([^=]*)=.*/# not   \1/p; s/^< (\/\S* \S+ \S+ \S+).*/# not \1/p'
   cat said
 }
