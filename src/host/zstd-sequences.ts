@@ -46,6 +46,9 @@ const MAX_OFFSET_CODE = 27;
 /** Copies up to this length are made byte by byte: a call costs more. */
 const SHORT = 48;
 
+/** So many bits are in the four bytes at any bit. */
+const WORD = 25;
+
 /** The state of sequences that goes from block to block. */
 export class Sequences {
   readonly #own = [emptyTable(), emptyTable(), emptyTable()] as const;
@@ -152,24 +155,37 @@ export class Sequences {
     let third = this.#third;
     let taken = 0;
     let at = to;
+    // Looked up once: the calls that copy could change them, as far as the compiler knows.
+    const { symbol: offsetSymbols, bits: offsetWidths, base: offsetBases } = offsetTable;
+    const { symbol: matchSymbols, bits: matchWidths, base: matchBases } = matchTable;
+    const { symbol: literalSymbols, bits: literalWidths, base: literalBases } = literalTable;
     for (let i = 0; ; ) {
       // States and codes come out of tables that were checked, hence the casts.
-      const offsetCode = offsetTable.symbol[offsetState] as number;
-      const matchCode = matchTable.symbol[matchState] as number;
-      const literalCode = literalTable.symbol[literalState] as number;
+      const offsetCode = offsetSymbols[offsetState] as number;
+      const matchCode = matchSymbols[matchState] as number;
+      const literalCode = literalSymbols[literalState] as number;
       if (offsetCode > MAX_OFFSET_CODE) return "an offset is beyond any window";
       const matchBits = MATCH_BITS[matchCode] as number;
       const literalBits = LITERAL_BITS[literalCode] as number;
       bit -= offsetCode + matchBits + literalBits;
       if (bit < start) return "its sequences are cut";
-      const rest = bit + literalBits + matchBits;
-      const value =
-        2 ** offsetCode +
-        (offsetCode <= 25
-          ? bitsAt(view, rest, offsetCode)
-          : bitsAt(view, rest, 16) + bitsAt(view, rest + 16, offsetCode - 16) * 65_536);
-      const match = (MATCH_BASE[matchCode] as number) + bitsAt(view, bit + literalBits, matchBits);
-      const literal = (LITERAL_BASE[literalCode] as number) + bitsAt(view, bit, literalBits);
+      let literal = LITERAL_BASE[literalCode] as number;
+      let match = MATCH_BASE[matchCode] as number;
+      let value = 1 << offsetCode;
+      if (offsetCode + matchBits + literalBits <= WORD) {
+        const word = view.getUint32(bit >>> 3, true) >>> (bit & 7);
+        literal += word & ((1 << literalBits) - 1);
+        match += (word >>> literalBits) & ((1 << matchBits) - 1);
+        value += (word >>> (literalBits + matchBits)) & (value - 1);
+      } else {
+        const rest = bit + literalBits + matchBits;
+        literal += bitsAt(view, bit, literalBits);
+        match += bitsAt(view, bit + literalBits, matchBits);
+        value +=
+          offsetCode <= WORD
+            ? bitsAt(view, rest, offsetCode)
+            : bitsAt(view, rest, 16) + bitsAt(view, rest + 16, offsetCode - 16) * 65_536;
+      }
 
       // Section 3.1.1.5: the three smallest values name earlier offsets.
       let offset: number;
@@ -202,14 +218,25 @@ export class Sequences {
       } else for (const stop = at + match; at < stop; ) out[at++] = out[source++] as number; // within the output so far
 
       if (++i === count) break;
-      const literalWidth = literalTable.bits[literalState] as number;
-      const matchWidth = matchTable.bits[matchState] as number;
-      const offsetWidth = offsetTable.bits[offsetState] as number;
-      bit -= literalWidth + matchWidth + offsetWidth;
+      const literalWidth = literalWidths[literalState] as number;
+      const matchWidth = matchWidths[matchState] as number;
+      const offsetWidth = offsetWidths[offsetState] as number;
+      const width = literalWidth + matchWidth + offsetWidth;
+      bit -= width;
       if (bit < start) return "its sequences are cut";
-      literalState = (literalTable.base[literalState] as number) + bitsAt(view, bit + offsetWidth + matchWidth, literalWidth);
-      matchState = (matchTable.base[matchState] as number) + bitsAt(view, bit + offsetWidth, matchWidth);
-      offsetState = (offsetTable.base[offsetState] as number) + bitsAt(view, bit, offsetWidth);
+      literalState = literalBases[literalState] as number;
+      matchState = matchBases[matchState] as number;
+      offsetState = offsetBases[offsetState] as number;
+      if (width <= WORD) {
+        const word = view.getUint32(bit >>> 3, true) >>> (bit & 7);
+        offsetState += word & ((1 << offsetWidth) - 1);
+        matchState += (word >>> offsetWidth) & ((1 << matchWidth) - 1);
+        literalState += (word >>> (offsetWidth + matchWidth)) & ((1 << literalWidth) - 1);
+      } else {
+        offsetState += bitsAt(view, bit, offsetWidth);
+        matchState += bitsAt(view, bit + offsetWidth, matchWidth);
+        literalState += bitsAt(view, bit + offsetWidth + matchWidth, literalWidth);
+      }
     }
     if (bit !== start) return "bits of its sequences are left over";
     this.#first = first;
