@@ -9,9 +9,24 @@ import { rolldown } from "rolldown";
 // Of dist/tools.
 const dist = fileURLToPath(new URL("..", import.meta.url));
 
+/**
+ * commander asks for child_process, for commands that are programs of their own. There are none here, and loading it takes
+ * longer than commander itself.
+ */
+const withoutPrograms = {
+  name: "without-programs",
+  transform(code: string, id: string): string | undefined {
+    if (!/\/commander\/lib\/command\.js$/.test(id)) return undefined;
+    const asked = "const childProcess = require('node:child_process');";
+    if (!code.includes(asked)) throw new Error(`commander no longer says ${asked}`);
+    return code.replace(asked, "const childProcess = undefined;");
+  },
+};
+
 const bundle = await rolldown({
   input: { main: `${dist}src/cli/main.js` },
   platform: "node",
+  plugins: [withoutPrograms],
   // The encoder of zstd has a native part, and is loaded only when it is asked for.
   external: [/^node:/, "@mongodb-js/zstd"],
   resolve: { conditionNames: ["node", "import", "default"] },

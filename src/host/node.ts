@@ -3,7 +3,6 @@
 import * as fs from "node:fs";
 import { decodeName, encodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
-import { gzipMember } from "./gzip.ts";
 import { trackTemporary } from "./node-exit.ts";
 import { runCommand } from "./node-run.ts";
 import type { FileStat, Files, FileTime, Hasher, Host, ReadHandle, Spool, WriteHandle } from "./port.ts";
@@ -358,7 +357,10 @@ export const host: Host = {
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() };
   },
   run: runCommand,
-  gzip: (source) => gzipMember(source),
+  async *gzip(source) {
+    const { gzipMember } = await import("./gzip.ts");
+    yield* gzipMember(source);
+  },
   async *gunzip(source) {
     const { gunzipStream } = await import("./node-gunzip.ts");
     yield* gunzipStream(source);
