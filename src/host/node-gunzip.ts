@@ -33,22 +33,30 @@ async function feed(engine: Engine, source: AsyncIterable<Uint8Array>): Promise<
   let fed = 0;
   let over = false;
   engine.once("end", () => (over = true));
+  const chunks = source[Symbol.asyncIterator]();
+  // Read while the engine works on the one before.
+  let next = chunks.next();
   try {
-    for await (const chunk of source) {
+    for (let found = await next; !found.done; found = await next) {
+      const chunk = found.value;
       // The engine ends by itself when what follows a member is no member: zeros then, or junk that it says nothing of.
       if (over) {
         checkPadding(chunk, 0, fed);
         fed += chunk.length;
+        next = chunks.next();
         continue;
       }
       fed += chunk.length;
-      await new Promise<void>((resolve) => {
+      const taken = new Promise<void>((resolve) => {
         engine.once("close", resolve);
         engine.write(chunk, () => {
           engine.off("close", resolve);
           resolve();
         });
       });
+      next = chunks.next();
+      next.catch(() => {}); // thrown above
+      await taken;
       if (engine.destroyed && !over) return;
       const left = fed - engine.bytesWritten;
       if (left > 0) {
@@ -61,6 +69,8 @@ async function feed(engine: Engine, source: AsyncIterable<Uint8Array>): Promise<
   } catch (error) {
     engine.destroy(error as Error); // whatever it is, the reader gets it
     throw error;
+  } finally {
+    await chunks.return?.();
   }
 }
 
