@@ -116,4 +116,22 @@ for (const [name, decode] of Object.entries(DECODERS)) {
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(closed).toBe(true);
   });
+
+  test(`${name}: damage is told while the source takes its time`, async () => {
+    const damaged = gzipSync(big);
+    damaged.fill(0xff, 200, 400);
+    let ask = 0;
+    const slow: AsyncIterable<Uint8Array> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => (ask++ === 0 ? Promise.resolve({ done: false, value: damaged }) : new Promise(() => {})),
+        // As of a generator: it ends after the piece that was asked for.
+        return: () => (ask === 1 ? Promise.resolve({ done: true, value: undefined }) : new Promise(() => {})),
+      }),
+    };
+    await expect(
+      (async () => {
+        for await (const _ of decode(slow)) expect(_.length).toBeGreaterThan(0);
+      })(),
+    ).rejects.toMatchObject({ code: "corrupt" });
+  }, 10_000);
 }

@@ -70,7 +70,8 @@ async function feed(engine: Engine, source: AsyncIterable<Uint8Array>): Promise<
     engine.destroy(error as Error); // whatever it is, the reader gets it
     throw error;
   } finally {
-    await chunks.return?.();
+    // Not waited for: the source may take its time with the piece that it was asked for.
+    chunks.return?.().catch(() => {});
   }
 }
 

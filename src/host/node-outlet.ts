@@ -3,6 +3,7 @@
 
 import * as fs from "node:fs";
 import { FsynthError } from "../error.ts";
+import { WRITE } from "./node-write.ts";
 import type { Outlet } from "./port.ts";
 
 const RETRY_MS = 20;
@@ -27,7 +28,7 @@ export async function openOutlet(to: string | Buffer | number, name: string): Pr
     async write(bytes) {
       for (let done = 0; done < bytes.length; ) {
         try {
-          done += fs.writeSync(fd, bytes, done, bytes.length - done);
+          done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, WRITE));
         } catch (cause) {
           if ((cause as NodeJS.ErrnoException).code !== "EAGAIN") throw failed("write to", cause);
           await wait();

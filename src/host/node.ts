@@ -5,6 +5,7 @@ import { decodeName, encodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import { trackTemporary } from "./node-exit.ts";
 import { runCommand } from "./node-run.ts";
+import { WRITE } from "./node-write.ts";
 import type { FileStat, Files, FileTime, Hasher, Host, ReadHandle, Spool, WriteHandle } from "./port.ts";
 
 const SURROGATE = /[\ud800-\udfff]/;
@@ -93,13 +94,6 @@ function readFully(fd: number, path: string, offset: number, target: Uint8Array)
   }
   return done;
 }
-
-/**
- * Bytes of one write, which ends where a multiple of it ends. A kernel whose page cache has large folios (that of ext4 from
- * Linux 6.16 on) takes a folio as long as the write, from memory that was perhaps never touched: on virtual machines a write of
- * 128 KiB and more was two to eight times slower.
- */
-const WRITE = 64 * 1024;
 
 function writeFully(fd: number, path: string, offset: number, bytes: Uint8Array): void {
   let done = 0;
