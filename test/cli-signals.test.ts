@@ -2,14 +2,15 @@
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { bin, fsynth, requireFreshBuild } from "./cli-run.ts";
+import { folderForEach } from "./folders.ts";
 import { need, needRoot } from "./judge/need.ts";
 
 const MiB = 1 << 20;
-const base = fs.mkdtempSync(join(tmpdir(), "fsynth-signals-"));
+let out = "";
+const base = folderForEach("signals", (folder) => (out = join(folder, "out.img")));
 const source = join(base, "source");
 beforeAll(() => {
   requireFreshBuild();
@@ -19,15 +20,6 @@ beforeAll(() => {
   const file = fs.openSync(join(source, "noise"), "w");
   for (let i = 0; i < 60; i++) fs.writeSync(file, noise);
   fs.closeSync(file);
-});
-afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
-
-let out = "";
-let count = 0;
-beforeEach(() => {
-  const dir = join(base, String(count++));
-  fs.mkdirSync(dir);
-  out = join(dir, "out.img");
 });
 
 const listed = (): string[] => fs.readdirSync(join(out, "..")).sort();

@@ -1,22 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { bin, fsynth, requireFreshBuild } from "./cli-run.ts";
+import { folderForEach } from "./folders.ts";
 import { need, needRoot, run } from "./judge/need.ts";
 
-const base = fs.mkdtempSync(join(tmpdir(), "fsynth-cli-"));
 beforeAll(requireFreshBuild);
-afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
 
-let dir = base;
-let count = 0;
-beforeEach(() => {
-  dir = join(base, String(count++));
-  fs.mkdirSync(dir);
-});
+let dir = "";
+folderForEach("cli", (folder) => (dir = folder));
 
 /** A small source directory, and a path for the output. */
 function setUp(): { source: string; out: string } {

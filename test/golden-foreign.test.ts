@@ -5,10 +5,11 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { TYPE } from "../formats/cpio/mode.ts";
 import { formats } from "../formats/index.ts";
 import { toHex } from "../src/bytes/hex.ts";
 import { recordText } from "../src/image/record-text.ts";
-import { type Content, fromImage, type Kind, type Node, type Time, type Tree, writeTreeText } from "../src/index.ts";
+import { type Content, fromImage, type Node, type Time, type Tree, writeTreeText } from "../src/index.ts";
 import { imageOf } from "./judge/broken.ts";
 import { type ForeignCase, foreignCases, foreignImage, foreignText } from "./judge/foreign.ts";
 
@@ -52,17 +53,6 @@ describe.each(cases)("$name", (one) => {
   });
 });
 
-/** S_IFMT of sys/stat.h. */
-const KIND_BITS: Readonly<Record<Kind, number>> = {
-  fifo: 0o010000,
-  "character-device": 0o020000,
-  directory: 0o040000,
-  "block-device": 0o060000,
-  file: 0o100000,
-  symlink: 0o120000,
-  socket: 0o140000,
-};
-
 /** As `stat -c %.9Y` prints it: a decimal number, so that 0.25 s before 1970 is -0.250000000. */
 function statTime({ sec, nsec }: Time): string {
   const before = sec < 0;
@@ -78,7 +68,7 @@ async function statText(tree: Tree): Promise<string> {
   for (const [, node] of entries) links.set(node, (links.get(node) ?? 0) + 1);
   const lines: string[] = [];
   for (const [path, node] of entries.sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const words = [path, (KIND_BITS[node.kind] | node.mode).toString(8), `${node.uid}:${node.gid}`, statTime(node.mtime)];
+    const words = [path, (TYPE[node.kind] | node.mode).toString(8), `${node.uid}:${node.gid}`, statTime(node.mtime)];
     if (node.kind !== "directory") words.push(`links=${links.get(node)}`);
     if (node.kind === "symlink") words.push(`target=${node.target}`);
     if (node.kind === "character-device" || node.kind === "block-device") words.push(`device=${node.major}:${node.minor}`);

@@ -4,22 +4,19 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { bin, fsynth, type Ran, requireFreshBuild } from "./cli-run.ts";
+import { folderForEach } from "./folders.ts";
 import { need, needRoot, run as runTool } from "./judge/need.ts";
 
-const base = fs.mkdtempSync(join(tmpdir(), "fsynth-edges-"));
 beforeAll(requireFreshBuild);
-afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
 
-let dir = base;
-let count = 0;
-beforeEach(() => {
-  dir = join(base, String(count++));
-  fs.mkdirSync(join(dir, "in"), { recursive: true });
-  fs.writeFileSync(join(dir, "in/file"), "hello\n");
+let dir = "";
+const base = folderForEach("edges", (folder) => {
+  dir = folder;
+  fs.mkdirSync(at("in"));
+  fs.writeFileSync(at("in/file"), "hello\n");
 });
 
 const at = (name: string): string => join(dir, name);

@@ -2,9 +2,8 @@
 
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { formats } from "../formats/index.ts";
 import { rebuild } from "../src/cli/rebuild.ts";
 import { parseRecord } from "../src/cli/record.ts";
@@ -12,18 +11,13 @@ import { checkRecordedOptions, fileOptions, recordedOptions } from "../src/cli/r
 import { type Option, resolveOptions, treeOptions } from "../src/image/options.ts";
 import { codecOf } from "../src/sinks/compress.ts";
 import { fsynth, type Ran, requireFreshBuild } from "./cli-run.ts";
+import { folderForEach } from "./folders.ts";
 import { need, runOk } from "./judge/need.ts";
 
-const base = fs.mkdtempSync(join(tmpdir(), "fsynth-record-"));
 beforeAll(requireFreshBuild);
-afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
 
-let dir = base;
-let count = 0;
-beforeEach(() => {
-  dir = join(base, String(count++));
-  fs.mkdirSync(dir);
-});
+let dir = "";
+const base = folderForEach("record", (folder) => (dir = folder));
 
 const at = (name: string): string => join(dir, name);
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

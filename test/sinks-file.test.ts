@@ -1,28 +1,22 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { host } from "#host";
 import { buildImage } from "../src/build.ts";
 import type { Image } from "../src/image/image.ts";
 import type { Content } from "../src/tree/content.ts";
 import { Tree } from "../src/tree/tree.ts";
+import { folderForEach } from "./folders.ts";
 import { need, needLoopMount, needRoot } from "./judge/need.ts";
 import { blocks } from "./sinks-format.ts";
 
 const MiB = 1 << 20;
-const base = fs.mkdtempSync(join(tmpdir(), "fsynth-sinks-"));
-afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
 
-let dir = base;
-let count = 0;
-beforeEach(() => {
-  dir = join(base, String(count++));
-  fs.mkdirSync(dir);
-});
+let dir = "";
+const base = folderForEach("sinks", (folder) => (dir = folder));
 
 function bytes(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 9)) % 251);
