@@ -24,11 +24,13 @@ export async function openOutlet(to: string | Buffer | number, name: string): Pr
   }
   const inherited = typeof to === "number";
   if (stat.isFIFO() || stat.isSocket()) return await pipeOutlet(fd, inherited, failed);
+  // A device has no pages to be taken.
+  const most = stat.isFile() ? WRITE : Number.POSITIVE_INFINITY;
   return {
     async write(bytes) {
       for (let done = 0; done < bytes.length; ) {
         try {
-          done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, WRITE));
+          done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, most));
         } catch (cause) {
           if ((cause as NodeJS.ErrnoException).code !== "EAGAIN") throw failed("write to", cause);
           await wait();
