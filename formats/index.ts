@@ -1,4 +1,4 @@
-// The one list of formats. A new format is a folder beside this file, and a line here.
+// The one list of formats that are read as well. A new format is a folder beside this file, a line here and one in writers.ts.
 
 import type { Format } from "../src/image/format.ts";
 import { cpio } from "./cpio/index.ts";
@@ -6,5 +6,5 @@ import { ext } from "./ext/index.ts";
 import { ffs } from "./ffs/index.ts";
 import { tar } from "./tar/index.ts";
 
-/** Every format that fsynth writes. */
+/** Every format, its readers and checkers included. */
 export const formats: readonly Format[] = [ext, ffs, cpio, tar];

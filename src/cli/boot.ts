@@ -1,7 +1,7 @@
 // `fsynth boot`: an image, or what one can be made of, under QEMU.
 
 import { Option } from "commander";
-import { formats } from "../../formats/index.ts";
+import { writers } from "../../formats/writers.ts";
 import { type BuildOptions, buildImage } from "../build.ts";
 import type { Image } from "../image/image.ts";
 import { parseBytes } from "../image/size.ts";
@@ -139,7 +139,7 @@ function amountOf(flag: string, whole: boolean): (text: string) => number {
 }
 
 function flagTable(): Option[] {
-  const profiles = formats.flatMap((format) => format.profiles.map(({ name }) => name));
+  const profiles = writers.flatMap((format) => format.profiles.map(({ name }) => name));
   const seconds = (flag: string, help: string): Option => new Option(`${flag} <SECONDS>`, help).argParser(amountOf(flag, false));
   const count = (flag: string, help: string, initial: number): Option =>
     new Option(`${flag} <N>`, help).argParser(amountOf(flag, true)).default(initial);
@@ -275,7 +275,7 @@ async function rootOf(sources: readonly string[], flags: BootFlags): Promise<str
   }
   if (more.length === 0 && first !== "-" && (await isBootable(hostPath(first)))) return hostPath(first);
   if (flags.writable) throw usage("--writable needs an image: what is made of sources goes with the machine", "writable");
-  const format = formats.find(({ profiles }) => profiles.some(({ name }) => name === flags.format));
+  const format = writers.find(({ profiles }) => profiles.some(({ name }) => name === flags.format));
   if (format === undefined) throw usage(`unknown format "${flags.format}"`, "format");
   const tree = await readSources(sources, flags, ({ message }) => note(`fsynth: warning: ${message}`));
   // Room for what a guest writes in its short life. The formats of archives have no size.

@@ -1,7 +1,7 @@
 // `fsynth build`: sources in, an image out.
 
 import { type Command, Option } from "commander";
-import { formats } from "../../formats/index.ts";
+import { writers } from "../../formats/writers.ts";
 import { type BuildOptions, buildImage } from "../build.ts";
 import type { Image, WriteToOptions, Written } from "../image/image.ts";
 import { resolveOptions, treeOptions } from "../image/options.ts";
@@ -69,7 +69,7 @@ export async function buildCommand(args: readonly string[]): Promise<number> {
   const command = newCommand("build", "-f FORMAT -o OUT [options] SOURCE...", "Turns directories and archives into an image.");
   addBuildFlags(command);
   addSourceFlags(command);
-  const readGiven = addTableFlags(command, formats, formatNamed(formatArgument(args)));
+  const readGiven = addTableFlags(command, writers, formatNamed(formatArgument(args)));
   command.addHelpText("after", EXAMPLES);
   if (!(await parse(command, args))) return 0;
 
@@ -80,7 +80,7 @@ export async function buildCommand(args: readonly string[]): Promise<number> {
   }
   const { format, profile } = chosenFormat(flags.format ?? like?.format);
   const given = readGiven();
-  checkGiven(given, formats, format, profile);
+  checkGiven(given, writers, format, profile);
   const { seeded, epoch, inputs } = optionInputs(given, format, like?.options);
   const ledger = await openLedger(flags, command.args);
   const files = loadFiles(inputs, format);

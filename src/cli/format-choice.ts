@@ -1,13 +1,13 @@
 // Which format a command line asks for, and what its flags come to.
 
-import { formats } from "../../formats/index.ts";
+import { writers } from "../../formats/writers.ts";
 import type { Format } from "../image/format.ts";
 import { usage } from "./failure.ts";
 import type { Given } from "./format-options.ts";
 import { suggestion } from "./nearest.ts";
 
 /** What -f takes. */
-export const profileNames: readonly string[] = formats.flatMap(({ profiles }) => profiles.map(({ name }) => name));
+export const profileNames: readonly string[] = writers.flatMap(({ profiles }) => profiles.map(({ name }) => name));
 
 /** The argument of -f, before the flags are known that come with it. */
 export function formatArgument(args: readonly string[]): string | undefined {
@@ -21,7 +21,7 @@ export function formatArgument(args: readonly string[]): string | undefined {
 
 /** The format that has the profile, if one does. */
 export function formatNamed(profile: string | undefined): Format | undefined {
-  return formats.find(({ profiles }) => profiles.some(({ name }) => name === profile));
+  return writers.find(({ profiles }) => profiles.some(({ name }) => name === profile));
 }
 
 /** The format of -f. Throws `usage` where there is none such. */

@@ -1,6 +1,6 @@
 // `fsynth formats`: what each format can hold, from the formats' own tables.
 
-import { formats } from "../../formats/index.ts";
+import { writers } from "../../formats/writers.ts";
 import { flagOf, type Option, type OptionTable } from "../image/options.ts";
 import { newCommand, parse } from "./command.ts";
 import { usage } from "./failure.ts";
@@ -15,7 +15,7 @@ export async function formatsCommand(args: readonly string[]): Promise<number> {
 }
 
 function asData(): unknown {
-  return formats.flatMap((format) =>
+  return writers.flatMap((format) =>
     format.profiles.map(({ name, summary, capabilities }) => ({
       name,
       format: format.name,
@@ -35,7 +35,7 @@ function optionsAsData(table: OptionTable): unknown {
 
 /** For each format its profiles, then a line for each subject: one value, or each value with the profiles that have it. */
 function asText(): string {
-  return formats
+  return writers
     .map((format) => {
       const lines = format.profiles.map(({ name, summary }) => `${name.padEnd(16)} ${summary}`);
       const subjects = [...new Set(format.profiles.flatMap(({ capabilities }) => Object.keys(capabilities)))];

@@ -1,7 +1,7 @@
 // The build that a record describes, made again: nothing is written, digests are taken and held against those of the record.
 
 import { host } from "#host";
-import { formats } from "../../formats/index.ts";
+import { writers } from "../../formats/writers.ts";
 import { type BuildOptions, buildImage } from "../build.ts";
 import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
@@ -116,9 +116,9 @@ async function ofRecord<T>(place: string, options: BuildRecord["options"], work:
 
 function recordedFormat({ image }: BuildRecord, label: string): { readonly format: Format; readonly profile: string } {
   const profile = image.format;
-  const format = formats.find(({ profiles }) => profiles.some(({ name }) => name === profile));
+  const format = writers.find(({ profiles }) => profiles.some(({ name }) => name === profile));
   if (format) return { format, profile };
-  const names = formats.flatMap(({ profiles }) => profiles.map(({ name }) => name)).join(", ");
+  const names = writers.flatMap(({ profiles }) => profiles.map(({ name }) => name)).join(", ");
   throw new FsynthError("corrupt", `${label}: image.format: found ${JSON.stringify(profile)}, expected one of ${names}`);
 }
 

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { type Command, Option } from "commander";
-import { formats } from "../../formats/index.ts";
+import { writers } from "../../formats/writers.ts";
 import { type BuildOptions, buildImage } from "../build.ts";
 import type { Image } from "../image/image.ts";
 import { resolveOptions, treeOptions } from "../image/options.ts";
@@ -63,7 +63,7 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
   const command = newCommand("serve", synopsis, "Serves an image as a network block device without writing it.");
   addServeFlags(command);
   addSourceFlags(command);
-  const readGiven = addTableFlags(command, formats, formatNamed(formatArgument(args)));
+  const readGiven = addTableFlags(command, writers, formatNamed(formatArgument(args)));
   command.addHelpText("after", HELP);
   if (!(await parse(command, args))) return 0;
   const flags = command.opts<ServeFlags>();
@@ -160,7 +160,7 @@ async function imageOf(sources: readonly string[], flags: ServeFlags, given: Giv
     });
   }
   const { format, profile } = chosenFormat(flags.format);
-  checkGiven(given, formats, format, profile);
+  checkGiven(given, writers, format, profile);
   const { seeded, inputs } = optionInputs(given, format, undefined);
   loadFiles(inputs, format);
   // What can be refused is refused before the sources are read.

@@ -9,7 +9,7 @@ import { readTreeText } from "../tree/tree-text.ts";
 import { addCpioInput, type CpioOptions, startsCpio } from "./cpio.ts";
 import { addDirectory, type DirectoryOptions } from "./directory.ts";
 import { hostFileContent, hostFileState } from "./host-file.ts";
-import { addImage, addImageInput, type ImageOptions } from "./image.ts";
+import type { ImageOptions } from "./image.ts";
 import { type ByteSource, closeInput, type Input, openInput } from "./input.ts";
 import { HEAD, kindOf, otherName, type SourceKind } from "./recognise.ts";
 import { addTarInput, byteLimit, type TarOptions } from "./tar.ts";
@@ -56,7 +56,7 @@ export async function addRecognised(tree: Tree, source: Source, options: SourceO
     const kind = kindOf(await input.head(HEAD.all));
     if (kind === "ext" || kind === "ffs") {
       await closeInput(input);
-      await addImage(tree, source, options);
+      await (await import("./image.ts")).addImage(tree, source, options);
       return kind;
     }
   }
@@ -111,6 +111,8 @@ async function addPlain(
       const found = kind === "empty" ? "it is empty" : `found ${otherName(head) ?? "something else"}`;
       throw new FsynthError("source", `${input.label}: ${found}; ${ACCEPTED}`);
     }
+    // The readers of images are a third of all code: they are loaded where there is one.
+    const { addImageInput } = await import("./image.ts");
     handedOver = true;
     await addImageInput(tree, input, options);
     return kind;
