@@ -56,11 +56,21 @@ function writeHeader(view: DataView, at: number, entries: number, max: number, d
   ExtentHeader.f.eh_depth.set(view, at, depth);
 }
 
+function writeEntry(view: DataView, at: number, logical: number, physical: number, count: number): void {
+  Extent.f.ee_block.set(view, at, logical);
+  Extent.f.ee_len.set(view, at, count);
+  Extent.f.ee_start_hi.set(view, at, Math.floor(physical / 2 ** 32));
+  Extent.f.ee_start_lo.set(view, at, physical % 2 ** 32);
+}
+
 function writeExtent(view: DataView, at: number, run: MappedRun): void {
-  Extent.f.ee_block.set(view, at, run.logical);
-  Extent.f.ee_len.set(view, at, run.count);
-  Extent.f.ee_start_hi.set(view, at, Math.floor(run.physical / 2 ** 32));
-  Extent.f.ee_start_lo.set(view, at, run.physical % 2 ** 32);
+  writeEntry(view, at, run.logical, run.physical, run.count);
+}
+
+/** Writes the extent root of a file that is one extent into i_block at `at`. */
+export function writeSingleExtent(logical: number, physical: number, count: number, view: DataView, at: number): void {
+  writeHeader(view, at, 1, ROOT_EXTENTS, 0);
+  writeEntry(view, at + EXTENT_ENTRY_SIZE, logical, physical, count);
 }
 
 function writeIndex(view: DataView, at: number, logical: number, physical: number): void {
@@ -131,5 +141,6 @@ export function writeExtentBlock(
 
 /** Blocks of the tree of a file with so many extents. */
 export function extentTreeBlocks(extents: number, blockSize: number): number {
+  if (extents <= ROOT_EXTENTS) return 0;
   return extentLevels(extents, blockSize).reduce((sum, width) => sum + width, 0);
 }

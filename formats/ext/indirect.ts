@@ -26,6 +26,11 @@ function blocksOf(runs: readonly MappedRun[], blockSize: number): ReturnType<typ
   );
 }
 
+/** Writes i_block of a file at `at` whose blocks are one run that needs no indirect ones. */
+export function writeDirectPointers(logical: number, physical: number, count: number, view: DataView, at: number): void {
+  for (let i = 0; i < count; i++) view.setUint32(at + (logical + i) * POINTER, physical + i, true);
+}
+
 /** Writes i_block of an indirectly mapped file at `at`: 12 direct pointers and the roots of up to three trees. */
 export function writeIndirectRoot(
   runs: readonly MappedRun[],

@@ -15,9 +15,9 @@ import {
   InodeFlags,
   ReservedInode,
 } from "./disk/inode.ts";
-import { writeExtentRoot } from "./extents.ts";
+import { extentsOf, writeExtentRoot, writeSingleExtent } from "./extents.ts";
 import { type FileSystem, generationOf, inodeChecksumSeed, journalOwner, largeOwner, lostFoundOwner } from "./filesystem.ts";
-import { writeIndirectRoot } from "./indirect.ts";
+import { writeDirectPointers, writeIndirectRoot } from "./indirect.ts";
 import { directoryLinks } from "./limits.ts";
 import { SegmentKind } from "./placement.ts";
 import { resizeInodeBlocks, resizeInodeSize } from "./resize.ts";
@@ -111,7 +111,7 @@ function writeNode(fs: FileSystem, index: number, inline: Uint8Array | undefined
     default:
       break;
   }
-  const blocks = fs.placement.blocksOf(index) + (xattrs && xattrs.block >= 0 ? 1 : 0) + (xattrs?.largeBlocks ?? 0);
+  const blocks = fs.placement.unitsOf(index) + (xattrs && xattrs.block >= 0 ? 1 : 0) + (xattrs?.largeBlocks ?? 0);
   const { mode, uid, gid, atime, mtime, ctime, btime } = node;
   writeCommon(fs, { mode: FileType[node.kind] | mode, uid, gid, size, links, blocks, flags, atime, mtime, ctime, btime }, target);
   const { bytes, view, at: start } = target;
@@ -134,10 +134,19 @@ function writeNode(fs: FileSystem, index: number, inline: Uint8Array | undefined
 
 /** Fills i_block of an owner whose blocks are mapped. */
 function writeMap(fs: FileSystem, owner: number, target: InodeSlot): void {
-  const runs = fs.placement.runsOf(owner);
-  const tree = fs.placement.treeOf(owner);
-  const write = fs.features.has("extent") ? writeExtentRoot : writeIndirectRoot;
-  write(runs, tree, fs.geometry.frame.blockSize, target.view, target.at + I_BLOCK);
+  const { placement } = fs;
+  const { view } = target;
+  const at = target.at + I_BLOCK;
+  const extents = fs.features.has("extent");
+  const first = placement.first[owner] as number; // every owner has its place
+  if (placement.isPlain(owner) && (extents ? extentsOf(placement.count[first] as number) === 1 : true)) {
+    // One run and no tree, as nearly all have it: nothing is made on the way.
+    const write = extents ? writeSingleExtent : writeDirectPointers;
+    write(placement.logical[first] as number, placement.start[first] as number, placement.count[first] as number, view, at);
+    return;
+  }
+  const write = extents ? writeExtentRoot : writeIndirectRoot;
+  write(placement.runsOf(owner), placement.treeOf(owner), fs.geometry.frame.blockSize, view, at);
 }
 
 function writeJournalInode(fs: FileSystem, target: InodeSlot): void {
@@ -149,7 +158,7 @@ function writeJournalInode(fs: FileSystem, target: InodeSlot): void {
       mode: FileType.file | 0o600,
       size: fs.journalBlocks * fs.geometry.frame.blockSize,
       links: 1,
-      blocks: fs.placement.blocksOf(owner),
+      blocks: fs.placement.unitsOf(owner),
       flags: fs.features.has("extent") ? InodeFlags.EXTENTS : 0,
     },
     target,
@@ -171,7 +180,7 @@ function writeResizeInode(fs: FileSystem, target: InodeSlot): void {
 function writeLargeInode(fs: FileSystem, index: number, large: LargeValue, target: InodeSlot): void {
   const owner = largeOwner(fs.snapshot, index);
   const flags = InodeFlags.EA_INODE | (fs.features.has("extent") ? InodeFlags.EXTENTS : 0);
-  const blocks = fs.placement.blocksOf(owner);
+  const blocks = fs.placement.unitsOf(owner);
   writeCommon(fs, { ...ownNode(fs), mode: FileType.file | 0o600, size: large.value.length, links: 1, blocks, flags }, target);
   const { view, at } = target;
   Inode.f.i_atime.set(view, at, large.hash);

@@ -80,6 +80,9 @@ interface Attempt extends Layout {
 }
 
 class Sizing {
+  /** The placement of a try that failed: the next one takes its room. */
+  #spare: Placement | undefined;
+
   constructor(
     readonly frame: Frame,
     readonly demand: Demand,
@@ -134,9 +137,11 @@ class Sizing {
     for (;;) {
       const failing = this.#steps(found.geometry).find((step) => {
         const above = this.#attempt(step, journal);
+        this.#spare = above?.placement;
         return !above || above.need > step;
       });
       if (failing === undefined) return found;
+      this.#spare = found.placement;
       found = this.#search(failing, journal);
     }
   }
@@ -160,6 +165,7 @@ class Sizing {
       this.#checkBlocks(blocks);
       const attempt = this.#attempt(blocks, journal);
       if (attempt && attempt.need <= blocks) return attempt;
+      this.#spare = attempt?.placement;
       // No grid, or tables that find no room: a little larger, in steps that end soon however many groups there are.
       blocks = attempt ? attempt.need : blocks + Math.max(8, Math.ceil(blocks / 1024));
     }
@@ -177,7 +183,8 @@ class Sizing {
     this.#checkShape(shape);
     const geometry = placeMetadata(frame, shape);
     if (!geometry) return undefined;
-    const placement = new Placement(geometry, frame.features.has("extent"), demand.owners);
+    const placement = new Placement(geometry, frame.features.has("extent"), demand.owners, this.#spare);
+    this.#spare = undefined;
     demand.place(placement, journal);
     const reservedBlocks = Math.floor((blocks * this.request.reserved) / 100);
     let metadata = 0;

@@ -14,17 +14,14 @@ function tailOf(size: number, frame: Frame): number {
   return tail === frame.frag ? 0 : tail;
 }
 
-/** The blocks of `size` bytes without holes. */
-export function denseBlocks(size: number, frame: Frame): OwnerBlocks {
-  const tail = tailOf(size, frame);
-  const blocks = Math.ceil(size / frame.blockSize);
-  const whole = tail > 0 ? blocks - 1 : blocks;
-  return { ranges: whole > 0 ? [{ first: 0, count: whole }] : [], tail, tailBlock: blocks - 1 };
+/** Fragments of `size` bytes without holes: whole blocks, and a tail where their number is no multiple of a block's. */
+export function denseFrags(size: number, frame: Frame): number {
+  if (size > DIRECT * frame.blockSize) return Math.ceil(size / frame.blockSize) * frame.frag;
+  return Math.ceil(size / frame.fragmentSize);
 }
 
-/** The blocks of a content; holes of a whole block take none. */
-export function contentBlocks(content: Content, frame: Frame): OwnerBlocks {
-  if (!content.extents) return denseBlocks(content.size, frame);
+/** The blocks of a content with holes; those of a whole block take none. */
+export function sparseBlocks(content: Content, frame: Frame): OwnerBlocks {
   const ranges = dataRanges(content, frame.blockSize);
   const last = ranges.at(-1);
   const tailBlock = Math.ceil(content.size / frame.blockSize) - 1;

@@ -8,6 +8,7 @@ import type { SnapshotNode } from "../../src/tree/snapshot.ts";
 import { deviceNumber } from "./devices.ts";
 import { DB_OFFSET, FileType, MAXSYMLINKLEN, ROOT_INODE } from "./disk/dinode.ts";
 import { type FileSystem, generationOf } from "./filesystem.ts";
+import { SegmentKind } from "./placement.ts";
 import { storedTime } from "./times.ts";
 
 /** Whether a symlink's target lies in its inode. */
@@ -28,7 +29,7 @@ export function writeInode(fs: FileSystem, number: number, target: Uint8Array): 
   const node = fs.snapshot.nodes[index] as SnapshotNode; // inodes in use are nodes
   const { frame } = fs.geometry;
   const attributes = fs.attributes.get(index);
-  const frags = fs.placement.fragsOf(index) + (attributes ? fs.placement.fragsOf(attributes.owner) : 0);
+  const frags = fs.placement.unitsOf(index) + (attributes ? fs.placement.unitsOf(attributes.owner) : 0);
   const common = {
     mode: FileType[node.kind] | node.mode,
     links: node.kind === "directory" ? 2 + node.subdirectories : node.links,
@@ -115,9 +116,17 @@ function writeBlocks(fs: FileSystem, index: number, node: SnapshotNode, target: 
     target.set(node.target ?? new Uint8Array(0), at);
     return;
   }
-  const runs = fs.placement.runsOf(index);
-  if (runs.length === 0) return;
-  for (let block = 0; block < DIRECT; block++) pointer.set(view, at + block * pointerSize, physicalOf(runs, block * frag));
+  const { placement } = fs;
+  const last = placement.last[index] as number; // every owner has its place
+  let segment = placement.first[index] as number;
+  for (; segment < last && placement.kind[segment] === SegmentKind.data; segment++) {
+    const logical = placement.logical[segment] as number;
+    const end = Math.min(logical + (placement.count[segment] as number), DIRECT * frag);
+    const start = placement.start[segment] as number;
+    for (let unit = logical; unit < end; unit += frag) pointer.set(view, at + (unit / frag) * pointerSize, start + unit - logical);
+  }
+  if (segment === last) return;
+  const runs = placement.runsOf(index);
   eachRoot(indirectBlocks(blockRanges(runs, frag), pointers), pointers, (tree, i) => {
     pointer.set(view, at + (DIRECT + tree) * pointerSize, fs.placement.treeAt(index, i));
   });

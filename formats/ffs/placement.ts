@@ -2,14 +2,15 @@
 // files that fill no block share blocks: each goes into the block whose rest is the tightest fit. So all that is free
 // below the sweep's end are those rests, and maps need no memory.
 
-import { indirectBlocks } from "../../src/image/indirect.ts";
-import type { BlockRange, MappedRun } from "../../src/image/ranges.ts";
+import { denseIndirectBlocks, indirectBlocks } from "../../src/image/indirect.ts";
+import type { BlockRange } from "../../src/image/ranges.ts";
+import { DATA, Segments, wider } from "../../src/image/segments.ts";
 import { type Geometry, metadataEnd, metadataStart } from "./geometry.ts";
 
 /** What a segment holds. */
 export const SegmentKind = {
   /** An owner's data, from its fragment `logical` on. */
-  data: 0,
+  data: DATA,
   /** An owner's indirect blocks, from fragment `logical` of them on. */
   tree: 1,
 } as const;
@@ -25,40 +26,35 @@ export interface OwnerBlocks {
 export interface Placer {
   /** Places an owner's data, its tail and then its indirect blocks. */
   owner(owner: number, blocks: OwnerBlocks): void;
+  /** The same for `frags` fragments without holes: what nearly all files are. */
+  dense(owner: number, frags: number): void;
 }
 
 /** Stands for "no tail follows in this block". */
 const NONE = 0xffff_ffff;
 
 /** The result of a sweep, in fragments. Segments of one owner follow each other; {@link order} has them ascending. */
-export class Placement implements Placer {
-  start = new Float64Array(1024);
-  count = new Float64Array(1024);
-  logical = new Float64Array(1024);
-  ownerOf = new Uint32Array(1024);
-  kind = new Uint8Array(1024);
-  segments = 0;
-  /** Per owner: its first segment, and one behind its last one. */
-  readonly first: Uint32Array;
-  readonly last: Uint32Array;
+export class Placement extends Segments implements Placer {
   /** Fragments that owners take. */
   used = 0;
   /** First fragment behind everything that was placed; a whole number of blocks. */
   end = 0;
   #group = 0;
   /** What the sweep took, in its order: a segment, or the first tail of a shared block; its other tails are chained. */
-  #sweep = new Uint32Array(1024);
+  #sweep: Uint32Array<ArrayBuffer>;
   #steps = 0;
-  #nextTail = new Uint32Array(1024).fill(NONE);
+  #nextTail: Uint32Array<ArrayBuffer>;
   /** Shared blocks by how many fragments are left at their end: where those start, and the last tail before them. */
   readonly #rests: { readonly at: number; readonly after: number }[][];
 
   constructor(
     readonly geometry: Geometry,
     owners: number,
+    spare?: Placement,
   ) {
-    this.first = new Uint32Array(owners);
-    this.last = new Uint32Array(owners);
+    super(owners, spare);
+    this.#sweep = spare ? spare.#sweep : new Uint32Array(this.start.length);
+    this.#nextTail = spare ? spare.#nextTail : new Uint32Array(this.start.length);
     const { frag } = geometry.frame;
     this.#rests = Array.from({ length: frag }, () => []);
     this.#skipMetadata();
@@ -73,6 +69,17 @@ export class Placement implements Placer {
     for (const range of ranges) this.#take(SegmentKind.data, owner, range.first * frag, range.count * frag);
     if (tail > 0) this.#takeTail(owner, tailBlock * frag, tail);
     const tree = indirectBlocks(ranges, pointers).length;
+    if (tree > 0) this.#take(SegmentKind.tree, owner, 0, tree * frag);
+    this.last[owner] = this.segments;
+  }
+
+  dense(owner: number, frags: number): void {
+    const { frag, pointers } = this.geometry.frame;
+    const tail = frags % frag;
+    this.first[owner] = this.segments;
+    this.#take(SegmentKind.data, owner, 0, frags - tail);
+    if (tail > 0) this.#takeTail(owner, frags - tail, tail);
+    const tree = denseIndirectBlocks((frags - tail) / frag, pointers);
     if (tree > 0) this.#take(SegmentKind.tree, owner, 0, tree * frag);
     this.last[owner] = this.segments;
   }
@@ -110,7 +117,7 @@ export class Placement implements Placer {
   #take(kind: number, owner: number, logical: number, count: number): void {
     for (let left = count, at = logical; left > 0; ) {
       const size = Math.min(left, this.#room());
-      this.#step(this.#add(kind, owner, at, this.end, size));
+      this.#step(this.#place(kind, owner, at, this.end, size));
       this.end += size;
       at += size;
       left -= size;
@@ -122,33 +129,27 @@ export class Placement implements Placer {
     for (let size = count; size < frag; size++) {
       const rest = this.#rests[size]?.pop();
       if (!rest) continue;
-      const segment = this.#add(SegmentKind.data, owner, logical, rest.at, count);
+      const segment = this.#place(SegmentKind.data, owner, logical, rest.at, count);
       if (rest.after === NONE) this.#stepFirst(segment);
       else this.#nextTail[rest.after] = segment;
       if (size > count) this.#rests[size - count]?.push({ at: rest.at + count, after: segment });
       return;
     }
     this.#room();
-    const segment = this.#add(SegmentKind.data, owner, logical, this.end, count);
+    const segment = this.#place(SegmentKind.data, owner, logical, this.end, count);
     this.#step(segment);
     this.#rests[frag - count]?.push({ at: this.end + count, after: segment });
     this.end += frag;
   }
 
-  #add(kind: number, owner: number, logical: number, start: number, count: number): number {
-    if (this.segments === this.start.length) this.#grow();
-    const i = this.segments++;
-    this.start[i] = start;
-    this.count[i] = count;
-    this.logical[i] = logical;
-    this.ownerOf[i] = owner;
-    this.kind[i] = kind;
+  #place(kind: number, owner: number, logical: number, start: number, count: number): number {
+    const segment = this.add(kind, owner, logical, start, count);
+    this.#nextTail[segment] = NONE;
     this.used += count;
-    return i;
+    return segment;
   }
 
   #step(segment: number): void {
-    if (this.#steps === this.#sweep.length) this.#sweep = wider(Uint32Array, this.#sweep);
     this.#sweep[this.#steps++] = segment;
   }
 
@@ -159,47 +160,16 @@ export class Placement implements Placer {
     this.#sweep[0] = segment;
   }
 
-  #grow(): void {
-    this.start = wider<Float64Array<ArrayBuffer>>(Float64Array, this.start);
-    this.count = wider<Float64Array<ArrayBuffer>>(Float64Array, this.count);
-    this.logical = wider<Float64Array<ArrayBuffer>>(Float64Array, this.logical);
-    this.ownerOf = wider<Uint32Array<ArrayBuffer>>(Uint32Array, this.ownerOf);
-    this.kind = wider<Uint8Array<ArrayBuffer>>(Uint8Array, this.kind);
-    const chained = this.#nextTail.length;
-    this.#nextTail = wider<Uint32Array<ArrayBuffer>>(Uint32Array, this.#nextTail).fill(NONE, chained);
-  }
-
-  /** The data runs of an owner. */
-  runsOf(owner: number): MappedRun[] {
-    const runs: MappedRun[] = [];
-    for (let i = this.first[owner] as number; i < (this.last[owner] as number); i++) {
-      if (this.kind[i] !== SegmentKind.data) break;
-      runs.push({ logical: this.logical[i] as number, physical: this.start[i] as number, count: this.count[i] as number });
-    }
-    return runs;
-  }
-
-  /** All fragments of an owner: data and indirect blocks. */
-  fragsOf(owner: number): number {
-    let total = 0;
-    for (let i = this.first[owner] as number; i < (this.last[owner] as number); i++) total += this.count[i] as number;
-    return total;
+  protected override grow(): void {
+    super.grow();
+    // There are no more steps than segments.
+    this.#sweep = wider(this.#sweep, new Uint32Array(this.start.length));
+    this.#nextTail = wider(this.#nextTail, new Uint32Array(this.start.length));
   }
 
   /** Where indirect block `index` of an owner lies. */
   treeAt(owner: number, index: number): number {
     const logical = index * this.geometry.frame.frag;
-    for (let i = this.first[owner] as number; i < (this.last[owner] as number); i++) {
-      if (this.kind[i] !== SegmentKind.tree) continue;
-      const offset = logical - (this.logical[i] as number);
-      if (offset >= 0 && offset < (this.count[i] as number)) return (this.start[i] as number) + offset;
-    }
-    throw new Error(`bug in fsynth: indirect block ${index} was never placed`);
+    return this.locate(this.first[owner] as number, this.last[owner] as number, SegmentKind.tree, logical);
   }
-}
-
-function wider<T extends { set(from: T): void; length: number }>(make: new (length: number) => T, old: T): T {
-  const larger = new make(old.length * 2);
-  larger.set(old);
-  return larger;
 }

@@ -9,7 +9,7 @@ import { checkOffset } from "../../src/image/merge.ts";
 import type { Plan, Summary } from "../../src/image/plan.ts";
 import type { InodesSpec } from "../../src/image/size.ts";
 import { pathOf, type Snapshot } from "../../src/tree/snapshot.ts";
-import { contentBlocks, denseBlocks, fragsOf } from "./blocks.ts";
+import { denseFrags, fragsOf, sparseBlocks } from "./blocks.ts";
 import { directorySize } from "./directory.ts";
 import { type FfsRecords, ffsRecords } from "./disk/records.ts";
 import { MAXFRAG, SBLOCK_UFS1, SBLOCK_UFS2 } from "./disk/superblock.ts";
@@ -141,20 +141,23 @@ function demandOf(
   inodes: number,
 ): Demand {
   const owners: number[] = [];
-  const blocks: OwnerBlocks[] = [];
+  // Of files with holes their blocks; of all others a number, their fragments, tells everything.
+  const needed: (number | OwnerBlocks)[] = [];
   let frags = 0;
-  const add = (owner: number, needed: OwnerBlocks): void => {
+  const add = (owner: number, need: number | OwnerBlocks): void => {
     owners.push(owner);
-    blocks.push(needed);
-    frags += fragsOf(needed, frame);
+    needed.push(need);
+    frags += typeof need === "number" ? need : fragsOf(need, frame);
   };
-  for (const [index, size] of directories) add(index, denseBlocks(size, frame));
-  for (const { owner, area } of attributes.values()) add(owner, denseBlocks(area.length, frame));
+  for (const [index, size] of directories) add(index, denseFrags(size, frame));
+  for (const { owner, area } of attributes.values()) add(owner, denseFrags(area.length, frame));
   snapshot.nodes.forEach((node, index) => {
-    if (node.target && !isShortSymlink(node, frame.version)) add(index, denseBlocks(node.target.length, frame));
+    if (node.target && !isShortSymlink(node, frame.version)) add(index, denseFrags(node.target.length, frame));
   });
   snapshot.nodes.forEach((node, index) => {
-    if (node.content && node.content.size > 0) add(index, contentBlocks(node.content, frame));
+    const { content } = node;
+    if (!content || content.size === 0) return;
+    add(index, content.extents ? sparseBlocks(content, frame) : denseFrags(content.size, frame));
   });
   return {
     format: profile.name,
@@ -162,9 +165,11 @@ function demandOf(
     frags,
     owners: snapshot.nodes.length + attributes.size,
     place(placer: Placer): void {
-      owners.forEach((owner, i) => {
-        placer.owner(owner, blocks[i] as OwnerBlocks); // as many as owners
-      });
+      for (let i = 0; i < owners.length; i++) {
+        const need = needed[i] as number | OwnerBlocks; // one for each
+        if (typeof need === "number") placer.dense(owners[i] as number, need);
+        else placer.owner(owners[i] as number, need);
+      }
     },
   };
 }

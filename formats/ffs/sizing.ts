@@ -45,6 +45,9 @@ export function layOut(frame: Frame, demand: Demand, request: SizeRequest): Layo
 }
 
 class Sizing {
+  /** The placement of a try that failed: the next one takes its room. */
+  #spare: Placement | undefined;
+
   constructor(
     readonly frame: Frame,
     readonly demand: Demand,
@@ -85,6 +88,7 @@ class Sizing {
       if (step === undefined) return found;
       const above = this.#attempt(step);
       if (above && above.need <= step) return found;
+      this.#spare = found.placement;
       found = this.#search(step);
     }
   }
@@ -114,6 +118,7 @@ class Sizing {
       this.#checkBlocks(blocks);
       const attempt = this.#attempt(blocks);
       if (attempt && attempt.need <= blocks) return attempt;
+      this.#spare = attempt?.placement;
       blocks = attempt ? attempt.need : blocks + 1;
     }
   }
@@ -133,7 +138,8 @@ class Sizing {
       });
     }
     const geometry = { ...shape, frame };
-    const placement = new Placement(geometry, demand.owners);
+    const placement = new Placement(geometry, demand.owners, this.#spare);
+    this.#spare = undefined;
     demand.place(placement);
     const metadata = geometry.size - dataFrags(geometry);
     const last = groupStart(geometry, geometry.groups - 1) + geometry.dblkno;
