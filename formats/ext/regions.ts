@@ -4,6 +4,7 @@ import { viewOf } from "../../src/bytes/struct.ts";
 import { mergedRegions, type Spans } from "../../src/image/merge.ts";
 import { type BytesRegion, MAX_BYTES_REGION, type Region } from "../../src/image/region.ts";
 import { emptyContent } from "../../src/tree/content.ts";
+import { plainNode } from "../../src/tree/settled-node.ts";
 import { pathOf, type SnapshotNode } from "../../src/tree/snapshot.ts";
 import { type DirectoryWriting, writeDirectory } from "./directory.ts";
 import { GroupFlags } from "./disk/group.ts";
@@ -210,7 +211,7 @@ export class Regions {
     const { fs } = this;
     const root = fs.snapshot.nodes[0] as SnapshotNode; // every tree has a root
     return {
-      ...this.#directory(0, { ...root, entry: 0, first: 0, count: 0 }),
+      ...this.#directory(0, { ...plainNode(root), entry: 0, first: 0, count: 0 }),
       inode: fs.inodes.lostFound,
       parentInode: ReservedInode.root,
       large: undefined,

@@ -1,7 +1,8 @@
 // The device nodes that a small NetBSD system needs, with NetBSD's numbers for amd64 and i386, as its etc/MAKEDEV makes them.
 
 import { compareBytes, encodeName } from "../../src/bytes/names.ts";
-import { entryName, type Snapshot, type SnapshotNode } from "../../src/tree/snapshot.ts";
+import { plainNode } from "../../src/tree/settled-node.ts";
+import { entryName, type Snapshot } from "../../src/tree/snapshot.ts";
 
 const DEVICES: readonly (readonly [name: string, kind: "c" | "b", major: number, minor: number, mode: number])[] = [
   ["console", "c", 0, 0, 0o600],
@@ -30,12 +31,12 @@ const DEVICES: readonly (readonly [name: string, kind: "c" | "b", major: number,
 ];
 
 /** A node that is still being put in its place. */
-type Growing = { -readonly [K in keyof SnapshotNode]: SnapshotNode[K] };
+type Growing = ReturnType<typeof plainNode>;
 type Named = readonly [name: Uint8Array, node: number];
 
 /** A snapshot with them in /dev, which is made if it is missing. Names that the tree has stay as they are. */
 export function withNetbsdDevices(snapshot: Snapshot): Snapshot {
-  const nodes: Growing[] = snapshot.nodes.map((node) => ({ ...node }));
+  const nodes: Growing[] = snapshot.nodes.map(plainNode);
   const root = nodes[0] as Growing; // every tree has a root
   const runOf = (node: Growing): Named[] =>
     Array.from({ length: node.count }, (_, i) => [

@@ -5,6 +5,7 @@ import { checkKeys, checkWord } from "../arguments.ts";
 import { compareNames } from "../bytes/names.ts";
 import { type ContentPair, compareContents, compareTrees, type Difference } from "../tree/compare.ts";
 import type { Time } from "../tree/node.ts";
+import { plainNode } from "../tree/settled-node.ts";
 import { type Snapshot, type SnapshotNode, takeSnapshot } from "../tree/snapshot.ts";
 import type { Tree } from "../tree/tree.ts";
 
@@ -105,7 +106,7 @@ export function inSeconds(snapshot: Snapshot): Snapshot {
   const floor = ({ sec }: Time): Time => ({ sec, nsec: 0 });
   const nodes = snapshot.nodes.map((node): SnapshotNode => {
     const { atime, mtime, ctime, btime } = node;
-    return { ...node, atime: floor(atime), mtime: floor(mtime), ctime: floor(ctime), btime: floor(btime) };
+    return { ...plainNode(node), atime: floor(atime), mtime: floor(mtime), ctime: floor(ctime), btime: floor(btime) };
   });
   return { ...snapshot, nodes };
 }

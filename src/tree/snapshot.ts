@@ -6,6 +6,8 @@ import { FsynthError } from "../error.ts";
 import type { Content } from "./content.ts";
 import { excludeFilter, type PathFilter } from "./exclude.ts";
 import { type DirectoryNode, imageTime, type Kind, type Node, type Time, type Xattrs } from "./node.ts";
+import { Names, Numbers } from "./columns.ts";
+import { FourTimes, Run, SettledNode, Sharing } from "./settled-node.ts";
 import type { Tree } from "./tree.ts";
 
 /** An extended attribute. */
@@ -16,7 +18,10 @@ export interface Xattr {
   readonly value: Uint8Array;
 }
 
-/** One inode's worth of the tree. All kinds have one shape, so that hot loops over nodes see one hidden class. */
+/**
+ * One inode's worth of the tree. All kinds have all properties, and one shape, so that hot loops over nodes see one hidden
+ * class. They may be accessors: `{ ...node }` is no copy.
+ */
 export interface SnapshotNode {
   /** What it is. */
   readonly kind: Kind;
@@ -41,7 +46,7 @@ export interface SnapshotNode {
   /** Index of the directory that holds that entry; the root is its own parent. */
   readonly parent: number;
   /** How many entries name it. */
-  links: number;
+  readonly links: number;
   /** Files only. */
   readonly content: Content | undefined;
   /** Symlinks only: the target's bytes. */
@@ -51,11 +56,11 @@ export interface SnapshotNode {
   /** Devices only; else 0. */
   readonly minor: number;
   /** Directories only: the first of their run of entries. */
-  first: number;
+  readonly first: number;
   /** Directories only: how many entries that run has. */
-  count: number;
+  readonly count: number;
   /** Directories only: how many of those are directories. */
-  subdirectories: number;
+  readonly subdirectories: number;
 }
 
 /** A tree that is frozen, normalised and sorted: what formats plan from. */
@@ -101,20 +106,16 @@ export function takeSnapshot(tree: Tree, options: SnapshotOptions = {}): Snapsho
   return new Taking(tree, options).take();
 }
 
-/** A node in the making: it gains links, and directories their run of entries. */
-type Draft = { -readonly [K in keyof SnapshotNode]: SnapshotNode[K] };
-
 class Taking {
-  readonly #nodes: Draft[] = [];
+  readonly #nodes: SettledNode[] = [];
   readonly #indexOf = new Map<Node, number>();
-  #entryNode = new Uint32Array(1024);
-  #nameStart = new Uint32Array(1024);
-  #names = new Uint8Array(16 * 1024);
-  #entries = 0;
-  #nameEnd = 0;
+  readonly #entryNode = new Numbers();
+  readonly #nameStart = new Numbers();
+  readonly #names = new Names();
   #newest: Time | undefined;
   /** Nodes that carry the image's own time, which is known in the end. */
-  readonly #untimed: Draft[] = [];
+  readonly #untimed: SettledNode[] = [];
+  readonly #sharing = new Sharing();
   readonly #excluded: PathFilter | undefined;
   readonly #sorted = new Map<Xattrs, readonly Xattr[]>();
 
@@ -131,13 +132,13 @@ class Taking {
     ];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       const [index, directory, path] = next;
-      const first = this.#entries;
+      const first = this.#entryNode.count;
       const below: [number, DirectoryNode, string][] = [];
       for (const name of this.#sortedNames(directory, path)) {
         const child = directory.children.get(name) as Node; // `name` is one of its keys
         let at = this.#indexOf.get(child);
         if (at === undefined) {
-          at = this.#add(child, this.#entries, index);
+          at = this.#add(child, this.#entryNode.count, index);
           if (child.kind === "directory") below.push([at, child, this.#excluded ? `${path}/${name}` : ""]);
         } else {
           if (child.kind === "directory") {
@@ -145,28 +146,34 @@ class Taking {
               path: `${path}/${name}`,
             });
           }
-          (this.#nodes[at] as Draft).links++; // added before
+          (this.#nodes[at] as SettledNode).links++; // added before
         }
-        this.#addEntry(name, at);
+        this.#nameStart.push(this.#names.length);
+        this.#names.push(name);
+        this.#entryNode.push(at);
       }
-      const node = this.#nodes[index] as Draft; // on `open` since it was added
-      node.first = first;
-      node.count = this.#entries - first;
-      node.subdirectories = below.length;
+      const run = this.#nodes[index]?.held as Run; // a directory, on `open` since it was added
+      run.first = first;
+      run.count = this.#entryNode.count - first;
+      run.subdirectories = below.length;
       for (let i = below.length - 1; i >= 0; i--) open.push(below[i] as [number, DirectoryNode, string]);
     }
     // An object of its own, which tells nodes that carry the image's time from those that happen to have the same.
     const time = { ...(this.options.mtime ?? this.options.clampMtime ?? this.#newest ?? { sec: 0, nsec: 0 }) };
+    const own = this.#clamped(time);
+    const put = (given: Time): Time => (given === imageTime ? own : given);
     for (const node of this.#untimed) {
-      for (const which of ["atime", "mtime", "ctime", "btime"] as const)
-        if (node[which] === imageTime) node[which] = this.#clamped(time);
+      const { times } = node;
+      if (!(times instanceof FourTimes)) node.times = put(times);
+      else node.times = new FourTimes(put(times.atime), put(times.mtime), put(times.ctime), put(times.btime));
     }
+    this.#nameStart.push(this.#names.length);
     return {
       nodes: this.#nodes,
-      entries: this.#entries,
-      entryNode: this.#entryNode.slice(0, this.#entries),
-      nameStart: this.#nameStart.slice(0, this.#entries + 1),
-      names: this.#names.slice(0, this.#nameEnd),
+      entries: this.#entryNode.count,
+      entryNode: this.#entryNode.all(),
+      nameStart: this.#nameStart.all(),
+      names: this.#names.all(),
       time,
     };
   }
@@ -176,28 +183,15 @@ class Taking {
     const { owner, mapUid, mapGid } = this.options;
     const { kind, atime, mtime, ctime, btime } = node;
     const index = this.#nodes.length;
-    const device = kind === "character-device" || kind === "block-device";
-    const made: Draft = {
-      kind,
-      mode: node.mode,
-      uid: owner ? owner.uid : (mapUid?.get(node.uid) ?? node.uid),
-      gid: owner ? owner.gid : (mapGid?.get(node.gid) ?? node.gid),
-      atime: this.#settled(atime),
-      mtime: this.#settled(mtime),
-      ctime: this.#settled(ctime),
-      btime: this.#settled(btime),
-      xattrs: node.xattrs ? this.#xattrs(node.xattrs) : NO_XATTRS,
-      entry,
-      parent,
-      links: 1,
-      content: kind === "file" ? node.content : undefined,
-      target: kind === "symlink" ? encodeName(node.target) : undefined,
-      major: device ? node.major : 0,
-      minor: device ? node.minor : 0,
-      first: 0,
-      count: 0,
-      subdirectories: 0,
-    };
+    const xattrs = node.xattrs ? this.#xattrs(node.xattrs) : NO_XATTRS;
+    const uid = owner ? owner.uid : (mapUid?.get(node.uid) ?? node.uid);
+    const gid = owner ? owner.gid : (mapGid?.get(node.gid) ?? node.gid);
+    const shared = this.#sharing.of(kind, node.mode, uid, gid, xattrs);
+    const times =
+      atime === mtime && ctime === mtime && btime === mtime
+        ? this.#settled(mtime)
+        : new FourTimes(this.#settled(atime), this.#settled(mtime), this.#settled(ctime), this.#settled(btime));
+    const made = new SettledNode(shared, times, entry, parent, heldBy(node));
     this.#nodes.push(made);
     this.#indexOf.set(node, index);
     if (atime === imageTime || mtime === imageTime || ctime === imageTime || btime === imageTime) this.#untimed.push(made);
@@ -229,32 +223,6 @@ class Taking {
     return names.sort();
   }
 
-  #addEntry(name: string, node: number): void {
-    if (this.#entries + 1 >= this.#entryNode.length) {
-      this.#entryNode = grown(this.#entryNode);
-      this.#nameStart = grown(this.#nameStart);
-    }
-    if (this.#nameEnd + name.length * 3 > this.#names.length) {
-      const larger = new Uint8Array(Math.max(this.#names.length * 2, this.#nameEnd + name.length * 3));
-      larger.set(this.#names);
-      this.#names = larger;
-    }
-    this.#entryNode[this.#entries++] = node;
-    let at = this.#nameEnd;
-    for (let i = 0; i < name.length; i++) {
-      const code = name.charCodeAt(i);
-      if (code >= 0x80) {
-        const bytes = encodeName(name);
-        this.#names.set(bytes, this.#nameEnd);
-        at = this.#nameEnd + bytes.length;
-        break;
-      }
-      this.#names[at++] = code;
-    }
-    this.#nameEnd = at;
-    this.#nameStart[this.#entries] = at;
-  }
-
   /** One array for all nodes that share a map: planners know by it what they have seen. */
   #xattrs(xattrs: Xattrs): readonly Xattr[] {
     let sorted = this.#sorted.get(xattrs);
@@ -266,10 +234,21 @@ class Taking {
   }
 }
 
-function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(array.length * 2);
-  larger.set(array);
-  return larger;
+/** What only a node of its kind has. */
+function heldBy(node: Node): SettledNode["held"] {
+  switch (node.kind) {
+    case "file":
+      return node.content;
+    case "directory":
+      return new Run();
+    case "symlink":
+      return encodeName(node.target);
+    case "character-device":
+    case "block-device":
+      return { major: node.major, minor: node.minor };
+    default:
+      return undefined;
+  }
 }
 
 function sortedXattrs(xattrs: Xattrs): Xattr[] {

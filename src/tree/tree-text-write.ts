@@ -6,6 +6,7 @@ import { compareBytes, decodeName, encodeName, escapeName, quoteName } from "../
 import { FsynthError } from "../error.ts";
 import type { Content, Extent } from "./content.ts";
 import { imageTime, type Kind, type Node, type Time } from "./node.ts";
+import { plainNode } from "./settled-node.ts";
 import { entryName, type Snapshot } from "./snapshot.ts";
 import { formatTime } from "./time.ts";
 import type { Tree } from "./tree.ts";
@@ -100,7 +101,7 @@ function* snapshotItems(snapshot: Snapshot): Generator<Item> {
     const [path, index] = next;
     const node = snapshot.nodes[index];
     if (node === undefined) continue;
-    yield { ...node, path, identity: index, target: node.target && decodeName(node.target) };
+    yield { ...plainNode(node), path, identity: index, target: node.target && decodeName(node.target) };
     if (node.kind !== "directory") continue;
     for (let entry = node.first + node.count - 1; entry >= node.first; entry--) {
       const name = decodeName(entryName(snapshot, entry));

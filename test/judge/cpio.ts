@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fromDirectory } from "../../src/sources/directory.ts";
 import { compareTreesFully, type Difference } from "../../src/tree/compare.ts";
 import type { Node, SymlinkNode, Time } from "../../src/tree/node.ts";
+import { plainNode } from "../../src/tree/settled-node.ts";
 import { type Snapshot, type SnapshotNode, takeSnapshot } from "../../src/tree/snapshot.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import type { TreeLimits } from "../arbitrary/tree.ts";
@@ -30,7 +31,7 @@ export function asCpioHolds(snapshot: Snapshot, timeless: (node: SnapshotNode) =
     const mtime: Time = { sec: timeless(node) ? 0 : node.mtime.sec, nsec: 0 };
     const { content } = node;
     const dense = content && { size: content.size, read: content.read.bind(content) };
-    return { ...node, mtime, atime: mtime, ctime: mtime, btime: mtime, xattrs: [], content: dense };
+    return { ...plainNode(node), mtime, atime: mtime, ctime: mtime, btime: mtime, xattrs: [], content: dense };
   });
   return { ...snapshot, nodes };
 }

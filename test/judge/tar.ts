@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fromDirectory } from "../../src/sources/directory.ts";
 import { compareTreesFully, type Difference } from "../../src/tree/compare.ts";
 import type { Content, Extent } from "../../src/tree/content.ts";
+import { plainNode } from "../../src/tree/settled-node.ts";
 import { type Snapshot, type SnapshotNode, takeSnapshot } from "../../src/tree/snapshot.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { type Recipe, type RecipeEntry, type TreeLimits, treeOf } from "../arbitrary/tree.ts";
@@ -33,7 +34,7 @@ export function socketless(recipe: Recipe): Tree {
 
 /** The trees of a tar archive: holes in blocks of 512 bytes. */
 export function asTarHolds(snapshot: Snapshot): Snapshot {
-  const nodes = snapshot.nodes.map((node): SnapshotNode => (node.content ? { ...node, content: inBlocks(node.content) } : node));
+  const nodes = snapshot.nodes.map((node): SnapshotNode => (node.content ? { ...plainNode(node), content: inBlocks(node.content) } : node));
   return { ...snapshot, nodes };
 }
 
@@ -54,7 +55,7 @@ function asUnpacked(snapshot: Snapshot, change: (node: SnapshotNode) => Partial<
   const nodes = snapshot.nodes.map((node): SnapshotNode => {
     const { content, mtime } = node;
     const dense = content && { size: content.size, read: content.read.bind(content) };
-    const changed = { ...node, content: dense, mtime, ...change(node) };
+    const changed = { ...plainNode(node), content: dense, mtime, ...change(node) };
     return { ...changed, atime: changed.mtime, ctime: changed.mtime, btime: changed.mtime };
   });
   return { ...snapshot, nodes };
