@@ -2,6 +2,7 @@
 // Specification: Linux Documentation/filesystems/ext4/inodes.rst.
 
 import { crc32c } from "../../src/bytes/crc.ts";
+import type { Slot } from "../../src/bytes/struct.ts";
 import type { Time } from "../../src/tree/node.ts";
 import type { SnapshotNode } from "../../src/tree/snapshot.ts";
 import { deviceWords } from "./devices.ts";
@@ -46,17 +47,10 @@ interface Common {
   readonly btime: Time;
 }
 
-/** Where inodes are written: bytes, a view of the same, and where in them the inode at hand starts. One for a whole table. */
-export interface InodeSlot {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  at: number;
-}
-
 /**
  * Writes inode `number` into its slot, which holds zeros. `inline` is the data of a file that lies in its inode.
  */
-export function writeInode(fs: FileSystem, number: number, inline: Uint8Array | undefined, target: InodeSlot): void {
+export function writeInode(fs: FileSystem, number: number, inline: Uint8Array | undefined, target: Slot): void {
   const { inodes, snapshot } = fs;
   const node = inodes.nodeAt[number] ?? -1;
   if (node >= 0) writeNode(fs, node, inline, target);
@@ -84,7 +78,7 @@ function ownNode(fs: FileSystem): Omit<Common, "mode" | "size" | "links" | "bloc
   return { uid: 0, gid: 0, atime: time, mtime: time, ctime: time, btime: time };
 }
 
-function writeNode(fs: FileSystem, index: number, inline: Uint8Array | undefined, target: InodeSlot): void {
+function writeNode(fs: FileSystem, index: number, inline: Uint8Array | undefined, target: Slot): void {
   const node = fs.snapshot.nodes[index] as SnapshotNode; // nodeAt leads to nodes only
   const { blockSize } = fs.geometry.frame;
   const xattrs = fs.xattrs.byNode.get(index);
@@ -133,7 +127,7 @@ function writeNode(fs: FileSystem, index: number, inline: Uint8Array | undefined
 }
 
 /** Fills i_block of an owner whose blocks are mapped. */
-function writeMap(fs: FileSystem, owner: number, target: InodeSlot): void {
+function writeMap(fs: FileSystem, owner: number, target: Slot): void {
   const { placement } = fs;
   const { view } = target;
   const at = target.at + I_BLOCK;
@@ -149,7 +143,7 @@ function writeMap(fs: FileSystem, owner: number, target: InodeSlot): void {
   write(placement.runsOf(owner), placement.treeOf(owner), fs.geometry.frame.blockSize, view, at);
 }
 
-function writeJournalInode(fs: FileSystem, target: InodeSlot): void {
+function writeJournalInode(fs: FileSystem, target: Slot): void {
   const owner = journalOwner(fs.snapshot);
   writeCommon(
     fs,
@@ -166,7 +160,7 @@ function writeJournalInode(fs: FileSystem, target: InodeSlot): void {
   writeMap(fs, owner, target);
 }
 
-function writeResizeInode(fs: FileSystem, target: InodeSlot): void {
+function writeResizeInode(fs: FileSystem, target: Slot): void {
   writeCommon(
     fs,
     { ...ownNode(fs), mode: FileType.file | 0o600, size: resizeInodeSize(fs), links: 1, blocks: resizeInodeBlocks(fs), flags: 0 },
@@ -177,7 +171,7 @@ function writeResizeInode(fs: FileSystem, target: InodeSlot): void {
 }
 
 /** An inode that holds an xattr's value: the hash stands in i_atime, the references in i_ctime (high) and l_i_version. */
-function writeLargeInode(fs: FileSystem, index: number, large: LargeValue, target: InodeSlot): void {
+function writeLargeInode(fs: FileSystem, index: number, large: LargeValue, target: Slot): void {
   const owner = largeOwner(fs.snapshot, index);
   const flags = InodeFlags.EA_INODE | (fs.features.has("extent") ? InodeFlags.EXTENTS : 0);
   const blocks = fs.placement.unitsOf(owner);
@@ -193,7 +187,7 @@ function writeLargeInode(fs: FileSystem, index: number, large: LargeValue, targe
   writeMap(fs, owner, target);
 }
 
-function writeCommon(fs: FileSystem, common: Common, target: InodeSlot): void {
+function writeCommon(fs: FileSystem, common: Common, target: Slot): void {
   const { view, at } = target;
   const f = Inode.f;
   const long = fs.geometry.frame.inodeSize > GOOD_OLD_INODE_SIZE;
@@ -227,7 +221,7 @@ function writeCommon(fs: FileSystem, common: Common, target: InodeSlot): void {
 }
 
 /** Generation and checksum, once everything else stands. */
-function finish(fs: FileSystem, number: number, target: InodeSlot): void {
+function finish(fs: FileSystem, number: number, target: Slot): void {
   const { bytes, view, at } = target;
   const { inodeSize } = fs.geometry.frame;
   Inode.f.i_generation.set(view, at, generationOf(fs, number));

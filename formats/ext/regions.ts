@@ -1,6 +1,6 @@
 // The image as ascending regions: the pieces of the groups' metadata and the segments of the placement, merged.
 
-import { viewOf } from "../../src/bytes/struct.ts";
+import { type Slot, viewOf } from "../../src/bytes/struct.ts";
 import { mergedRegions, type Spans } from "../../src/image/merge.ts";
 import { type BytesRegion, MAX_BYTES_REGION, type Region } from "../../src/image/region.ts";
 import { emptyContent } from "../../src/tree/content.ts";
@@ -15,7 +15,7 @@ import { blockChecksumSeed, type FileSystem, inodeChecksumSeed, journalOwner, lo
 import { groupStart, hasMetaDescriptors, hasSuperblock } from "./geometry.ts";
 import { descriptorTable, type GroupCounts, usedInodes, writeBlockBitmap, writeInodeBitmap } from "./groups.ts";
 import { indirectWriter } from "./indirect.ts";
-import { type InodeSlot, writeInode } from "./inodes.ts";
+import { writeInode } from "./inodes.ts";
 import { writeJournalSuperblock } from "./journal.ts";
 import { SegmentKind } from "./placement.ts";
 import { writeReservedBlock, writeResizeRoot } from "./resize.ts";
@@ -243,7 +243,7 @@ export class Regions {
     const first = group * fs.geometry.inodesPerGroup + firstBlock * inodesPerBlock + 1;
     const last = Math.min(fs.inodes.last, (group + 1) * fs.geometry.inodesPerGroup, first + target.length / inodeSize - 1);
     const pending: Promise<void>[] = [];
-    const slot: InodeSlot = { bytes: target, view: viewOf(target), at: 0 };
+    const slot: Slot = { bytes: target, view: viewOf(target), at: 0 };
     for (let inode = first; inode <= last; inode++) {
       const at = (inode - first) * inodeSize;
       slot.at = at;

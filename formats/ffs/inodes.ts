@@ -1,7 +1,7 @@
 // Writes inodes, of both versions.
 // Specification: NetBSD sys/ufs/ufs/dinode.h.
 
-import { viewOf } from "../../src/bytes/struct.ts";
+import type { Slot } from "../../src/bytes/struct.ts";
 import { DIRECT, eachRoot, indirectBlocks } from "../../src/image/indirect.ts";
 import { type MappedRun, physicalOf } from "../../src/image/ranges.ts";
 import type { SnapshotNode } from "../../src/tree/snapshot.ts";
@@ -23,8 +23,8 @@ function sizeOf(fs: FileSystem, index: number, node: SnapshotNode): number {
   return node.target?.length ?? 0;
 }
 
-/** Writes inode `number`, which is in use, into its bytes of zeros. */
-export function writeInode(fs: FileSystem, number: number, target: Uint8Array): void {
+/** Writes inode `number`, which is in use, into its slot, which holds zeros. */
+export function writeInode(fs: FileSystem, number: number, target: Slot): void {
   const index = number - ROOT_INODE;
   const node = fs.snapshot.nodes[index] as SnapshotNode; // inodes in use are nodes
   const { frame } = fs.geometry;
@@ -52,68 +52,68 @@ interface Common {
   readonly generation: number;
 }
 
-function writeFirst(fs: FileSystem, node: SnapshotNode, common: Common, target: Uint8Array): void {
+function writeFirst(fs: FileSystem, node: SnapshotNode, common: Common, target: Slot): void {
   const { f } = fs.records.Dinode1;
-  const view = viewOf(target);
+  const { view, at } = target;
   const atime = storedTime(node.atime, 1);
   const mtime = storedTime(node.mtime, 1);
   const ctime = storedTime(node.ctime, 1);
-  f.di_mode.set(view, 0, common.mode);
-  f.di_nlink.set(view, 0, common.links);
-  f.di_size.set(view, 0, common.size);
-  f.di_atime.set(view, 0, atime.sec);
-  f.di_atimensec.set(view, 0, atime.nsec);
-  f.di_mtime.set(view, 0, mtime.sec);
-  f.di_mtimensec.set(view, 0, mtime.nsec);
-  f.di_ctime.set(view, 0, ctime.sec);
-  f.di_ctimensec.set(view, 0, ctime.nsec);
-  f.di_blocks.set(view, 0, common.sectors);
-  f.di_gen.set(view, 0, common.generation);
-  f.di_uid.set(view, 0, node.uid);
-  f.di_gid.set(view, 0, node.gid);
+  f.di_mode.set(view, at, common.mode);
+  f.di_nlink.set(view, at, common.links);
+  f.di_size.set(view, at, common.size);
+  f.di_atime.set(view, at, atime.sec);
+  f.di_atimensec.set(view, at, atime.nsec);
+  f.di_mtime.set(view, at, mtime.sec);
+  f.di_mtimensec.set(view, at, mtime.nsec);
+  f.di_ctime.set(view, at, ctime.sec);
+  f.di_ctimensec.set(view, at, ctime.nsec);
+  f.di_blocks.set(view, at, common.sectors);
+  f.di_gen.set(view, at, common.generation);
+  f.di_uid.set(view, at, node.uid);
+  f.di_gid.set(view, at, node.gid);
 }
 
-function writeSecond(fs: FileSystem, node: SnapshotNode, common: Common, target: Uint8Array): void {
+function writeSecond(fs: FileSystem, node: SnapshotNode, common: Common, target: Slot): void {
   const { f } = fs.records.Dinode2;
-  const view = viewOf(target);
+  const { view, at } = target;
   const { uid, gid, atime, mtime, ctime, btime } = node;
-  f.di_mode.set(view, 0, common.mode);
-  f.di_nlink.set(view, 0, common.links);
-  f.di_uid.set(view, 0, uid);
-  f.di_gid.set(view, 0, gid);
-  f.di_size.set(view, 0, common.size);
-  f.di_blocks.set(view, 0, common.sectors);
-  f.di_atime.set(view, 0, atime.sec);
-  f.di_mtime.set(view, 0, mtime.sec);
-  f.di_ctime.set(view, 0, ctime.sec);
-  f.di_birthtime.set(view, 0, btime.sec);
-  f.di_mtimensec.set(view, 0, mtime.nsec);
-  f.di_atimensec.set(view, 0, atime.nsec);
-  f.di_ctimensec.set(view, 0, ctime.nsec);
-  f.di_birthnsec.set(view, 0, btime.nsec);
-  f.di_gen.set(view, 0, common.generation);
+  f.di_mode.set(view, at, common.mode);
+  f.di_nlink.set(view, at, common.links);
+  f.di_uid.set(view, at, uid);
+  f.di_gid.set(view, at, gid);
+  f.di_size.set(view, at, common.size);
+  f.di_blocks.set(view, at, common.sectors);
+  f.di_atime.set(view, at, atime.sec);
+  f.di_mtime.set(view, at, mtime.sec);
+  f.di_ctime.set(view, at, ctime.sec);
+  f.di_birthtime.set(view, at, btime.sec);
+  f.di_mtimensec.set(view, at, mtime.nsec);
+  f.di_atimensec.set(view, at, atime.nsec);
+  f.di_ctimensec.set(view, at, ctime.nsec);
+  f.di_birthnsec.set(view, at, btime.nsec);
+  f.di_gen.set(view, at, common.generation);
 }
 
-function writeAttributePointers(fs: FileSystem, owner: number, size: number, target: Uint8Array): void {
+function writeAttributePointers(fs: FileSystem, owner: number, size: number, target: Slot): void {
   const { f } = fs.records.Dinode2;
-  const view = viewOf(target);
+  const { view, at } = target;
   const runs = fs.placement.runsOf(owner);
-  f.di_extsize.set(view, 0, size);
-  f.di_extb.set(view, 0, [physicalOf(runs, 0), physicalOf(runs, fs.geometry.frame.frag)]);
+  f.di_extsize.set(view, at, size);
+  f.di_extb.set(view, at, [physicalOf(runs, 0), physicalOf(runs, fs.geometry.frame.frag)]);
 }
 
 /** Fills di_db and di_ib: pointers, a device number, or a short target. */
-function writeBlocks(fs: FileSystem, index: number, node: SnapshotNode, target: Uint8Array): void {
+function writeBlocks(fs: FileSystem, index: number, node: SnapshotNode, target: Slot): void {
   const { version, pointerSize, frag, pointers } = fs.geometry.frame;
-  const view = viewOf(target);
-  const at = DB_OFFSET[version];
+  const { bytes, view } = target;
+  const at = target.at + DB_OFFSET[version];
   const pointer = fs.records.pointer[version];
   if (node.kind === "character-device" || node.kind === "block-device") {
     pointer.set(view, at, deviceNumber(node.major, node.minor));
     return;
   }
   if (isShortSymlink(node, version)) {
-    target.set(node.target ?? new Uint8Array(0), at);
+    bytes.set(node.target ?? new Uint8Array(0), at);
     return;
   }
   const { placement } = fs;
@@ -123,7 +123,8 @@ function writeBlocks(fs: FileSystem, index: number, node: SnapshotNode, target: 
     const logical = placement.logical[segment] as number;
     const end = Math.min(logical + (placement.count[segment] as number), DIRECT * frag);
     const start = placement.start[segment] as number;
-    for (let unit = logical; unit < end; unit += frag) pointer.set(view, at + (unit / frag) * pointerSize, start + unit - logical);
+    for (let unit = logical; unit < end; unit += frag)
+      pointer.set(view, at + (unit / frag) * pointerSize, start + unit - logical);
   }
   if (segment === last) return;
   const runs = placement.runsOf(index);

@@ -1,6 +1,6 @@
 // The image as ascending regions: the metadata of the groups and the segments of the placement, merged.
 
-import { viewOf } from "../../src/bytes/struct.ts";
+import { type Slot, viewOf } from "../../src/bytes/struct.ts";
 import { eachPointer, type IndirectBlock, indirectBlocks } from "../../src/image/indirect.ts";
 import { mergedRegions, type Spans } from "../../src/image/merge.ts";
 import { physicalOf } from "../../src/image/ranges.ts";
@@ -150,26 +150,31 @@ export class Regions {
     });
   }
 
-  *#data(index: number, offset: number, length: number, logical: number): Generator<Region> {
+  #data(index: number, offset: number, length: number, logical: number): Iterable<Region> {
     const { fs } = this;
     const node = fs.snapshot.nodes[index] as SnapshotNode; // an owner below nodes.length
     if (node.kind === "directory") {
       const writing = this.#directory(index, node);
       const size = fs.directories.get(index) ?? 0;
       // Behind di_size the last fragment is zeros.
-      yield* cut(offset, length, (from, target) => {
+      return cut(offset, length, (from, target) => {
         writeDirectory(writing, logical + from, target.subarray(0, Math.max(0, size - logical - from)));
       });
-      return;
     }
     if (node.kind === "symlink") {
-      yield { kind: "bytes", offset, length, fill: (target) => target.set(node.target ?? new Uint8Array(0)) };
-      return;
+      return [{ kind: "bytes", offset, length, fill: (target) => target.set(node.target ?? new Uint8Array(0)) }];
     }
     const content = node.content ?? emptyContent;
     const held = Math.min(length, content.size - logical);
-    yield { kind: "content", offset, length: held, content, start: logical, path: () => pathOf(fs.snapshot, index) };
-    if (held < length) yield { kind: "hole", offset: offset + held, length: length - held };
+    const data: Region = {
+      kind: "content",
+      offset,
+      length: held,
+      content,
+      start: logical,
+      path: () => pathOf(fs.snapshot, index),
+    };
+    return held < length ? [data, { kind: "hole", offset: offset + held, length: length - held }] : [data];
   }
 
   #directory(index: number, node: SnapshotNode): DirectoryWriting {
@@ -190,9 +195,10 @@ export class Regions {
     const { fs } = this;
     const { inodeSize } = fs.geometry.frame;
     const first = group * fs.geometry.ipg + from / inodeSize;
-    for (let at = 0; at < target.length; at += inodeSize) {
-      const inode = first + at / inodeSize;
-      if (inode >= ROOT_INODE) writeInode(fs, inode, target.subarray(at, at + inodeSize));
+    const slot: Slot = { bytes: target, view: viewOf(target), at: 0 };
+    for (; slot.at < target.length; slot.at += inodeSize) {
+      const inode = first + slot.at / inodeSize;
+      if (inode >= ROOT_INODE) writeInode(fs, inode, slot);
     }
   }
 

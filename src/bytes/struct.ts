@@ -264,6 +264,13 @@ export function struct<const R extends Rows>(name: string, size: number, rows: R
   };
 }
 
+/** Where records of a table are written: its bytes, a view of the same, and where in them the record at hand starts. */
+export interface Slot {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  at: number;
+}
+
 /** A view of all of `bytes`. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -4,7 +4,7 @@ import { host } from "#host";
 import { quoteName } from "../bytes/names.ts";
 import type { Format } from "../image/format.ts";
 import { flagOf, type Option } from "../image/options.ts";
-import { hostFileContent, hostFileState } from "../sources/host-file.ts";
+import { hostFileContent } from "../sources/host-file.ts";
 import { compressionOf, HEAD, kindOf } from "../sources/recognise.ts";
 import type { Content } from "../tree/content.ts";
 import { usage } from "./failure.ts";
@@ -46,7 +46,7 @@ function archiveAt(path: string, flag: string, format: string): Archive {
       `option ${flag}: ${quoteName(path)} ${stat ? `is a ${stat.kind}` : "does not exist"}, expected a ${format} archive`,
     );
   }
-  const content = hostFileContent(path, hostFileState(stat));
+  const content = hostFileContent(path, stat);
   const head = new Uint8Array(Math.min(stat.size, HEAD.all));
   const handle = host.files.openRead(path);
   try {

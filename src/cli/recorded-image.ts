@@ -10,7 +10,7 @@ import type { Image } from "../image/image.ts";
 import type { ImageBytes } from "../image/volume.ts";
 import { RangeReader } from "../sinks/range.ts";
 import { contentSha256 } from "../sources/digested.ts";
-import { hostFileContent, hostFileState } from "../sources/host-file.ts";
+import { hostFileContent } from "../sources/host-file.ts";
 import { type OpenedBytes, openImageBytes } from "../sources/image-bytes.ts";
 import { hostPath } from "./path.ts";
 import { type Compared, compared } from "./rebuild.ts";
@@ -32,7 +32,7 @@ export async function imageNow({ image, compressed }: BuildRecord): Promise<Comp
   if (!stat) return undefined;
   const { size, sha256 } = compressed ?? image;
   const at = (now: string): Compared => compared(`file ${image.path}`, sha256, now);
-  if (stat.kind === "file") return at(await contentSha256(hostFileContent(path, hostFileState(stat))));
+  if (stat.kind === "file") return at(await contentSha256(hostFileContent(path, stat)));
   if (stat.kind !== "block-device") return at(stat.kind === "symlink" ? "a symlink that leads nowhere" : `a ${stat.kind}`);
   const opened = await openImageBytes(path, {});
   const device = opened.image;

@@ -6,7 +6,7 @@ import { FsynthError } from "../error.ts";
 import { trackTemporary } from "./node-exit.ts";
 import { runCommand } from "./node-run.ts";
 import { WRITE } from "./node-write.ts";
-import type { FileStat, Files, FileTime, Hasher, Host, ReadHandle, Spool, WriteHandle } from "./port.ts";
+import type { FileStat, FileState, Files, FileTime, Hasher, Host, HostHandle, Spool, WriteHandle } from "./port.ts";
 
 const SURROGATE = /[\ud800-\udfff]/;
 
@@ -107,7 +107,7 @@ function writeFully(fd: number, path: string, offset: number, bytes: Uint8Array)
   }
 }
 
-class NodeReadHandle implements ReadHandle {
+class NodeReadHandle implements HostHandle {
   #size: number | undefined;
   constructor(
     readonly path: string,
@@ -122,6 +122,16 @@ class NodeReadHandle implements ReadHandle {
   }
   stat(): FileStat {
     return fileStat(call("stat", this.path, () => fs.fstatSync(this.fd, { bigint: true })));
+  }
+  isStill({ size, ino, mtimeMs, ctimeMs }: FileState): boolean {
+    const found = call("stat", this.path, () => fs.fstatSync(this.fd));
+    return (
+      found.size === size &&
+      found.ino === ino &&
+      found.mtimeMs === mtimeMs &&
+      found.ctimeMs === ctimeMs &&
+      KIND[found.mode >> 12] === "file"
+    );
   }
   close(): void {
     fs.closeSync(this.fd);

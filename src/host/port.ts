@@ -27,6 +27,19 @@ export interface FileStat {
   readonly allocated: number;
 }
 
+/** What tells one state of a regular file from another. Times are milliseconds, exact to some hundred nanoseconds. */
+export interface FileState {
+  readonly size: number;
+  readonly ino: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+}
+
+/** Milliseconds of seconds and nanoseconds, as Node computes them. */
+export function milliseconds(sec: number, nsec: number): number {
+  return sec * 1000 + nsec / 1_000_000;
+}
+
 /** A file open for reading at any offset. */
 export interface ReadHandle {
   readonly size: number;
@@ -35,6 +48,12 @@ export interface ReadHandle {
   /** What the open file is now; to find out whether it changed. */
   stat(): FileStat;
   close(): void;
+}
+
+/** A file of the host. */
+export interface HostHandle extends ReadHandle {
+  /** Whether it is certainly a file as `state` says, told sooner than by `stat`. Runtimes whose numbers are others say no. */
+  isStill(state: FileState): boolean;
 }
 
 /** A point in time as it is set: whole seconds since 1970 and nanoseconds. */
@@ -86,7 +105,7 @@ export interface Files {
   readDirectory(path: string): string[];
   readLink(path: string): string;
   /** Never waits: a fifo that took the place of a file is opened, and cannot be read. */
-  openRead(path: string): ReadHandle;
+  openRead(path: string): HostHandle;
   /** Reads in order what may have no size and no second reading: a pipe, a fifo, a device. */
   readStream(path: string): AsyncIterable<Uint8Array>;
   /** Reads a whole (small) file. */

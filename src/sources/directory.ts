@@ -10,7 +10,7 @@ import { excludeFilter } from "../tree/exclude.ts";
 import type { Metadata, Node, Time, Xattrs } from "../tree/node.ts";
 import { splitPath } from "../tree/path.ts";
 import { Tree } from "../tree/tree.ts";
-import { hostFileContentIn, hostFileState, isGone } from "./host-file.ts";
+import { hostFileContentIn, isGone } from "./host-file.ts";
 import { checkSourceOptions } from "./options.ts";
 import { readXattrs } from "./xattrs.ts";
 
@@ -189,7 +189,7 @@ class Making {
         return {
           kind: "file",
           ...metadata,
-          content: hostFileContentIn(folder, name, { ...hostFileState(stat), mtime: time }),
+          content: hostFileContentIn(folder, name, stat),
         };
       case "directory":
         return { kind: "directory", ...metadata, children: new Map() };

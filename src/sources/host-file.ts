@@ -4,66 +4,45 @@
 import { host } from "#host";
 import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
-import type { FileStat, ReadHandle } from "../host/port.ts";
+import { type FileStat, type FileState, type HostHandle, milliseconds } from "../host/port.ts";
 import { type Content, emptyContent } from "../tree/content.ts";
-import type { Time } from "../tree/node.ts";
-import { formatTime } from "../tree/time.ts";
-
-/** What tells one state of a host file from another. */
-export interface HostFileState {
-  /** Bytes. */
-  readonly size: number;
-  readonly mtime: Time;
-  /** When the system saw the last change of any kind: an mtime can be set back, this cannot. */
-  readonly ctime: Time;
-  readonly ino: bigint;
-}
-
-/** The state that `stat` tells of. */
-export function hostFileState({ size, ino, mtimeSec, mtimeNsec, ctimeSec, ctimeNsec }: FileStat): HostFileState {
-  return { size, ino, mtime: { sec: mtimeSec, nsec: mtimeNsec }, ctime: { sec: ctimeSec, nsec: ctimeNsec } };
-}
-
-/** A time as one number, which takes less memory: nanoseconds, exact to some hundred of them. */
-function nanoseconds({ sec, nsec }: Time): number {
-  return sec * 1e9 + nsec;
-}
 
 /**
- * All of the host file at `path`, which was seen in `state`. All of it is data, whatever the host has allocated.
+ * All of the host file at `path`, which was seen as `stat` says. All of it is data, whatever the host has allocated.
  *
  * Reading throws `source` when the file is gone or no longer in that state, looked at behind the last byte of each part.
  */
-export function hostFileContent(path: string, state: HostFileState): Content {
-  return state.size === 0 ? emptyContent : new HostFileContent(undefined, path, state);
+export function hostFileContent(path: string, stat: FileStat): Content {
+  return stat.size === 0 ? emptyContent : new HostFileContent(undefined, path, stat);
 }
 
 /** The same for `name` in `folder`: a string that all files of the folder share. */
-export function hostFileContentIn(folder: string, name: string, state: HostFileState): Content {
-  return state.size === 0 ? emptyContent : new HostFileContent(folder, name, state);
+export function hostFileContentIn(folder: string, name: string, stat: FileStat): Content {
+  return stat.size === 0 ? emptyContent : new HostFileContent(folder, name, stat);
 }
 
 /** How many files stay open between reads. Files that are read in one call are not among them. */
 const MOST_OPEN = 8;
 
 /** Files of which a part was read, the least recently used first. */
-const partlyRead = new Map<HostFileContent, ReadHandle>();
+const partlyRead = new Map<HostFileContent, HostHandle>();
 
-class HostFileContent implements Content {
+class HostFileContent implements Content, FileState {
   readonly size: number;
-  readonly #mtime: Time;
-  readonly #ctime: number;
-  readonly #ino: bigint;
+  readonly ino: number;
+  readonly mtimeMs: number;
+  /** When the system saw the last change of any kind: an mtime can be set back, this cannot. */
+  readonly ctimeMs: number;
 
   constructor(
     readonly folder: string | undefined,
     readonly name: string,
-    state: HostFileState,
+    stat: FileStat,
   ) {
-    this.size = state.size;
-    this.#mtime = state.mtime;
-    this.#ctime = nanoseconds(state.ctime);
-    this.#ino = state.ino;
+    this.size = stat.size;
+    this.ino = Number(stat.ino);
+    this.mtimeMs = milliseconds(stat.mtimeSec, stat.mtimeNsec);
+    this.ctimeMs = milliseconds(stat.ctimeSec, stat.ctimeNsec);
   }
 
   get path(): string {
@@ -87,7 +66,7 @@ class HostFileContent implements Content {
     }
   }
 
-  #open(): ReadHandle {
+  #open(): HostHandle {
     try {
       return host.files.openRead(this.path);
     } catch (error) {
@@ -101,7 +80,7 @@ class HostFileContent implements Content {
     }
   }
 
-  #readAt(handle: ReadHandle, offset: number, target: Uint8Array): number {
+  #readAt(handle: HostHandle, offset: number, target: Uint8Array): number {
     try {
       return handle.readAt(offset, target);
     } catch (error) {
@@ -111,16 +90,16 @@ class HostFileContent implements Content {
     }
   }
 
-  #check(handle: ReadHandle): void {
+  #check(handle: HostHandle): void {
+    if (handle.isStill(this)) return;
     const found = handle.stat();
     if (found.kind !== "file") throw this.#changed("kind", found.kind, "file");
     if (found.size !== this.size) throw this.#changed("size", `${found.size} bytes`, `${this.size} bytes`);
-    if (found.ino !== this.#ino) throw this.#changed("inode", String(found.ino), String(this.#ino));
-    if (found.mtimeSec !== this.#mtime.sec || found.mtimeNsec !== this.#mtime.nsec) {
-      throw this.#changed("mtime", formatTime({ sec: found.mtimeSec, nsec: found.mtimeNsec }), formatTime(this.#mtime));
-    }
-    const ctime = nanoseconds({ sec: found.ctimeSec, nsec: found.ctimeNsec });
-    if (ctime !== this.#ctime) throw this.#changed("ctime", (ctime / 1e9).toFixed(6), (this.#ctime / 1e9).toFixed(6));
+    if (Number(found.ino) !== this.ino) throw this.#changed("inode", String(found.ino), String(this.ino));
+    const mtimeMs = milliseconds(found.mtimeSec, found.mtimeNsec);
+    if (mtimeMs !== this.mtimeMs) throw this.#changed("mtime", inSeconds(mtimeMs), inSeconds(this.mtimeMs));
+    const ctimeMs = milliseconds(found.ctimeSec, found.ctimeNsec);
+    if (ctimeMs !== this.ctimeMs) throw this.#changed("ctime", inSeconds(ctimeMs), inSeconds(this.ctimeMs));
   }
 
   #changed(what: string, found: string, expected: string): FsynthError {
@@ -132,10 +111,14 @@ class HostFileContent implements Content {
   }
 }
 
-function remember(content: HostFileContent, handle: ReadHandle): void {
+function inSeconds(ms: number): string {
+  return (ms / 1000).toFixed(6);
+}
+
+function remember(content: HostFileContent, handle: HostHandle): void {
   partlyRead.set(content, handle);
   if (partlyRead.size <= MOST_OPEN) return;
-  const [oldest, its] = partlyRead.entries().next().value as [HostFileContent, ReadHandle]; // the map is not empty
+  const [oldest, its] = partlyRead.entries().next().value as [HostFileContent, HostHandle]; // the map is not empty
   partlyRead.delete(oldest);
   its.close();
 }

@@ -8,7 +8,7 @@ import type { Tree } from "../tree/tree.ts";
 import { readTreeText } from "../tree/tree-text.ts";
 import { addCpioInput, type CpioOptions, startsCpio } from "./cpio.ts";
 import { addDirectory, type DirectoryOptions } from "./directory.ts";
-import { hostFileContent, hostFileState } from "./host-file.ts";
+import { hostFileContent } from "./host-file.ts";
 import type { ImageOptions } from "./image.ts";
 import { type ByteSource, closeInput, type Input, openInput } from "./input.ts";
 import { HEAD, kindOf, otherName, type SourceKind } from "./recognise.ts";
@@ -151,5 +151,5 @@ export function fileContent(folder: string, file: string): Content {
     const found = stat ? `found a ${stat.kind}` : "nothing is there";
     throw new FsynthError("source", `content=${quoteName(file)}: ${found} at ${quoteName(path)}, expected a file`, { path });
   }
-  return hostFileContent(path, hostFileState(stat));
+  return hostFileContent(path, stat);
 }

@@ -3,10 +3,10 @@
 
 import { compareBytes, decodeName, encodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
+import { Names, Numbers } from "./columns.ts";
 import type { Content } from "./content.ts";
 import { excludeFilter, type PathFilter } from "./exclude.ts";
 import { type DirectoryNode, imageTime, type Kind, type Node, type Time, type Xattrs } from "./node.ts";
-import { Names, Numbers } from "./columns.ts";
 import { FourTimes, Run, SettledNode, Sharing } from "./settled-node.ts";
 import type { Tree } from "./tree.ts";
 

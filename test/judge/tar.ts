@@ -34,7 +34,9 @@ export function socketless(recipe: Recipe): Tree {
 
 /** The trees of a tar archive: holes in blocks of 512 bytes. */
 export function asTarHolds(snapshot: Snapshot): Snapshot {
-  const nodes = snapshot.nodes.map((node): SnapshotNode => (node.content ? { ...plainNode(node), content: inBlocks(node.content) } : node));
+  const nodes = snapshot.nodes.map(
+    (node): SnapshotNode => (node.content ? { ...plainNode(node), content: inBlocks(node.content) } : node),
+  );
   return { ...snapshot, nodes };
 }
 
