@@ -5,14 +5,11 @@ import { FsynthError } from "../error.ts";
 import type { FileStat, ReadHandle } from "../host/port.ts";
 import type { Content } from "../tree/content.ts";
 import { noteRead } from "../tree/watch.ts";
+import { ReadAhead } from "./read-ahead.ts";
 
 /** After so many reads, or so many bytes, the archive is looked at again: once a read would cost as much as the read. */
 const READS_BETWEEN = 256;
 const BYTES_BETWEEN = 16 * 1024 * 1024;
-
-/** Contents up to this length are read together with what lies behind them: a call for each would cost more than the copy. */
-const SMALL = 32 * 1024;
-const MOST_AHEAD = 256 * 1024;
 
 // A tree that is dropped takes the open archive with it.
 const opened = new FinalizationRegistry<ReadHandle>((handle) => handle.close());
@@ -30,18 +27,21 @@ export class ArchiveFile {
   #readToEnd = 0;
   #reads = READS_BETWEEN;
   #bytes = 0;
-  /** Bytes read ahead, from `#windowStart` on, and how many of them were of use. */
-  #window: Uint8Array | undefined;
-  #windowStart = 0;
-  #windowLength = 0;
-  #windowUsed = 0;
-  #ahead = SMALL;
+  readonly #ahead: ReadAhead;
 
   constructor(path: string, handle: ReadHandle) {
     this.#path = path;
     this.#handle = handle;
     this.#seen = handle.stat();
     this.size = this.#seen.size;
+    this.#ahead = new ReadAhead(
+      () => this.size,
+      (offset, target) => {
+        this.#reads++;
+        this.#bytes += target.length;
+        return handle.readAt(offset, target);
+      },
+    );
     opened.register(this, handle, this);
   }
 
@@ -62,43 +62,13 @@ export class ArchiveFile {
   /** Fills `target` from `offset`; `last` when that ends a content. Throws `source` when the archive is not what it was. */
   read(offset: number, target: Uint8Array, last: boolean): void {
     noteRead(this);
-    // Of an empty file there is nothing to read, and no window.
-    const count =
-      target.length === 0 ? 0 : target.length <= SMALL ? this.#readSmall(offset, target) : this.#readAt(offset, target);
+    const count = this.#ahead.read(offset, target);
     if (last) this.#readToEnd++;
     if (count < target.length) {
       this.check();
       throw this.#changed("end", `at byte ${offset + count}`, `at ${this.size}`);
     }
     if (this.#reads >= READS_BETWEEN || this.#bytes >= BYTES_BETWEEN || this.#readToEnd >= this.#contents) this.check();
-  }
-
-  #readAt(offset: number, target: Uint8Array): number {
-    this.#reads++;
-    this.#bytes += target.length;
-    return this.#handle.readAt(offset, target);
-  }
-
-  /** Out of the window, which moves there if it must: far ahead while that pays, no further than asked for when it does not. */
-  #readSmall(offset: number, target: Uint8Array): number {
-    const end = offset + target.length;
-    if (offset < this.#windowStart || end > this.#windowStart + this.#windowLength) {
-      this.#ahead = this.#windowUsed * 4 >= this.#windowLength ? Math.min(this.#ahead * 2, MOST_AHEAD) : SMALL;
-      this.#window ??= new Uint8Array(MOST_AHEAD);
-      const length = Math.max(target.length, Math.min(this.#ahead, this.size - offset));
-      this.#windowStart = offset;
-      this.#windowLength = this.#readAt(offset, this.#window.subarray(0, length));
-      this.#windowUsed = 0;
-      if (this.#windowLength < target.length) {
-        const count = this.#windowLength;
-        this.#windowLength = 0;
-        return count;
-      }
-    }
-    const at = offset - this.#windowStart;
-    target.set((this.#window as Uint8Array).subarray(at, at + target.length)); // made above
-    this.#windowUsed += target.length;
-    return target.length;
   }
 
   /** Throws `source` unless size, mtime and ctime are what they were when the headers were read. */

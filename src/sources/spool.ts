@@ -4,6 +4,7 @@ import { host } from "#host";
 import { FsynthError } from "../error.ts";
 import type { Spool } from "../host/port.ts";
 import type { Content } from "../tree/content.ts";
+import { ReadAhead } from "./read-ahead.ts";
 
 /** Written to the temporary file at once; and what stays in memory when there is no more. */
 const PIECE = 1024 * 1024;
@@ -18,6 +19,7 @@ export class ContentSpool {
   #used = 0;
   #flushed = 0;
   #file: Spool | undefined;
+  #ahead: ReadAhead | undefined;
   /** Pieces of exactly PIECE bytes, where there are no files. */
   readonly #memory: Uint8Array[] = [];
 
@@ -63,7 +65,7 @@ export class ContentSpool {
     while (done < target.length && offset + done < this.#flushed) {
       const at = offset + done;
       const rest = target.subarray(done, done + Math.min(target.length - done, this.#flushed - at));
-      done += this.#file ? this.#readFile(this.#file, at, rest) : this.#readMemory(at, rest);
+      done += this.#file ? this.#readFile(at, rest) : this.#readMemory(at, rest);
     }
     if (done < target.length) {
       const at = offset + done - this.#flushed;
@@ -71,8 +73,8 @@ export class ContentSpool {
     }
   }
 
-  #readFile(file: Spool, offset: number, target: Uint8Array): number {
-    const count = file.readAt(offset, target);
+  #readFile(offset: number, target: Uint8Array): number {
+    const count = (this.#ahead as ReadAhead).read(offset, target); // made with the file
     if (count < target.length) {
       throw new FsynthError("io", `a temporary file ends at byte ${offset + count}; ${this.#flushed} bytes were written to it`);
     }
@@ -98,8 +100,13 @@ export class ContentSpool {
   }
 
   #write(bytes: Uint8Array): void {
-    this.#file ??= host.files.spool(this.#directory);
-    this.#file.append(bytes);
+    const file = this.#file ?? host.files.spool(this.#directory);
+    this.#file = file;
+    this.#ahead ??= new ReadAhead(
+      () => this.#flushed,
+      (offset, target) => file.readAt(offset, target),
+    );
+    file.append(bytes);
     this.#flushed += bytes.length;
     this.#used = 0;
   }

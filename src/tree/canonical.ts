@@ -4,7 +4,10 @@
 import { host } from "#host";
 import type { Content } from "./content.ts";
 import type { Kind, Time } from "./node.ts";
-import { entryName, type Snapshot, type SnapshotNode } from "./snapshot.ts";
+import type { Snapshot, SnapshotNode } from "./snapshot.ts";
+
+/** Bytes that are copied faster one by one. */
+const SHORT = 64;
 
 /** Collects a stream in pieces for SHA-256. Numbers are 8 bytes little-endian, byte strings carry their length. */
 export class Canonical {
@@ -29,6 +32,17 @@ export class Canonical {
   bytes(value: Uint8Array): void {
     this.number(value.length);
     this.raw(value);
+  }
+
+  /** A byte string that stands in `value`; short ones are copied without a view of their own. */
+  part(value: Uint8Array, from: number, to: number): void {
+    const length = to - from;
+    if (length > SHORT || this.#used + 8 + length > this.#buffer.length) {
+      this.bytes(value.subarray(from, to));
+      return;
+    }
+    this.number(length);
+    for (let at = from; at < to; at++) this.#buffer[this.#used++] = value[at] as number; // within `value`
   }
 
   text(value: string): void {
@@ -62,9 +76,11 @@ export function writeMetadata(out: Canonical, snapshot: Snapshot): void {
   out.number(snapshot.nodes.length);
   for (const node of snapshot.nodes) metadata(out, node);
   out.number(snapshot.entries);
+  const { names, nameStart, entryNode } = snapshot;
   for (let entry = 0; entry < snapshot.entries; entry++) {
-    out.bytes(entryName(snapshot, entry));
-    out.number(snapshot.entryNode[entry] as number); // entry is in range
+    // entry is in range, and behind the last one stands an end.
+    out.part(names, nameStart[entry] as number, nameStart[entry + 1] as number);
+    out.number(entryNode[entry] as number);
   }
 }
 
