@@ -1,6 +1,9 @@
-// XXH64 with seed 0, the checksum of zstd frames. 64-bit numbers are pairs of 32-bit halves: BigInt is a hundred times slower.
+// XXH64 with seed 0, the checksum of zstd frames. Where there is no WebAssembly (xxh64-wasm.ts), 64-bit numbers are pairs of 32-bit
+// halves: BigInt is a hundred times slower.
 //
 // https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md, "XXH64 Algorithm Description".
+
+import { type TakeStripes, wasmStripes } from "./xxh64-wasm.ts";
 
 const STRIPE = 32;
 
@@ -20,7 +23,11 @@ export class Xxh64 {
   #restLength = 0;
   #length = 0;
 
-  constructor() {
+  readonly #take: TakeStripes;
+
+  /** `take` is for tests: what takes the stripes. */
+  constructor(take: TakeStripes = fastest()) {
+    this.#take = take;
     // P1 + P2, P2, 0, 0 - P1.
     const sumLow = (P1[1] >>> 0) + (P2[1] >>> 0);
     this.#lanes[0] = (P1[0] + P2[0] + (sumLow > 0xffff_ffff ? 1 : 0)) | 0;
@@ -37,11 +44,11 @@ export class Xxh64 {
       this.#rest.set(bytes.subarray(0, at), this.#restLength);
       this.#restLength += at;
       if (this.#restLength < STRIPE) return;
-      stripes(this.#lanes, this.#restView, 0, STRIPE);
+      this.#take(this.#lanes, this.#rest, 0, STRIPE);
       this.#restLength = 0;
     }
     const whole = bytes.length - ((bytes.length - at) % STRIPE);
-    if (whole > at) stripes(this.#lanes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), at, whole);
+    if (whole > at) this.#take(this.#lanes, bytes, at, whole);
     this.#rest.set(bytes.subarray(whole));
     this.#restLength = bytes.length - whole;
   }
@@ -91,8 +98,16 @@ function wide(high: number, low: number): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
+let chosen: TakeStripes | undefined;
+
+function fastest(): TakeStripes {
+  chosen ??= wasmStripes() ?? plainStripes;
+  return chosen;
+}
+
 /** Takes the stripes in `[from, to)`: each lane becomes rotl(lane + input * P2, 31) * P1. */
-function stripes(lanes: Int32Array, view: DataView, from: number, to: number): void {
+export function plainStripes(lanes: Int32Array, bytes: Uint8Array, from: number, to: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let lane = 0; lane < 4; lane++) {
     let high = lanes[lane * 2] as number; // eight halves
     let low = lanes[lane * 2 + 1] as number;
