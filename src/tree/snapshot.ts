@@ -134,8 +134,10 @@ class Taking {
       const [index, directory, path] = next;
       const first = this.#entryNode.count;
       const below: [number, DirectoryNode, string][] = [];
-      for (const name of this.#sortedNames(directory, path)) {
-        const child = directory.children.get(name) as Node; // `name` is one of its keys
+      const { names, nodes } = this.#sortedEntries(directory, path);
+      for (let i = 0; i < names.length; i++) {
+        const name = names[i] as string; // i is in range
+        const child = nodes[i] as Node;
         let at = this.#indexOf.get(child);
         if (at === undefined) {
           at = this.#add(child, this.#entryNode.count, index);
@@ -209,18 +211,27 @@ class Taking {
     return clampMtime && isLater(time, clampMtime) ? clampMtime : time;
   }
 
-  #sortedNames(directory: DirectoryNode, path: string): string[] {
-    let names = [...directory.children.keys()];
+  /** What a directory holds and is not excluded, by the bytes of the names. */
+  #sortedEntries({ children }: DirectoryNode, path: string): { readonly names: string[]; readonly nodes: Node[] } {
+    const names: string[] = [];
+    const nodes: Node[] = [];
     const excluded = this.#excluded;
-    if (excluded) names = names.filter((name) => !excluded(`${path}/${name}`));
     // Without characters from U+D800 on, the order of UTF-16 units is the order of the bytes.
-    if (names.some((name) => /[\ud800-\uffff]/.test(name))) {
-      return names
-        .map((name) => ({ name, bytes: encodeName(name) }))
-        .sort((a, b) => compareBytes(a.bytes, b.bytes))
-        .map(({ name }) => name);
-    }
-    return names.sort();
+    let comparable = true;
+    let inOrder = true;
+    let previous = "";
+    children.forEach((node, name) => {
+      if (excluded?.(`${path}/${name}`)) return;
+      comparable &&= !/[\ud800-\uffff]/.test(name);
+      inOrder &&= previous < name;
+      previous = name;
+      names.push(name);
+      nodes.push(node);
+    });
+    // Most archives and all folders come in order: then nothing is looked up again.
+    if (comparable && inOrder) return { names, nodes };
+    const sorted = comparable ? names.sort() : sortedByBytes(names);
+    return { names: sorted, nodes: sorted.map((name) => children.get(name) as Node) }; // each is one of its keys
   }
 
   /** One array for all nodes that share a map: planners know by it what they have seen. */
@@ -249,6 +260,13 @@ function heldBy(node: Node): SettledNode["held"] {
     default:
       return undefined;
   }
+}
+
+function sortedByBytes(names: readonly string[]): string[] {
+  return names
+    .map((name) => ({ name, bytes: encodeName(name) }))
+    .sort((a, b) => compareBytes(a.bytes, b.bytes))
+    .map(({ name }) => name);
 }
 
 function sortedXattrs(xattrs: Xattrs): Xattr[] {
