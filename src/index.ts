@@ -59,13 +59,14 @@ export type {
   VolumeReader,
 } from "./image/volume.ts";
 export { type Extracted, type ExtractOptions, extractTree } from "./sinks/extract.ts";
+export type { Source, SourceOptions } from "./sources/any-source.ts";
 export { checkImage } from "./sources/check.ts";
 export { addCpio, type CpioOptions, type CpioSource, fromCpio } from "./sources/cpio.ts";
 export { addDirectory, type DirectoryOptions, fromDirectory } from "./sources/directory.ts";
 export { addImage, fromImage, type ImageOptions, type ImageSource, type OpenOptions, openImage } from "./sources/image.ts";
 export type { SpoolOptions } from "./sources/image-bytes.ts";
 export type { ByteSource } from "./sources/input.ts";
-export { addSource, type Source, type SourceOptions } from "./sources/source.ts";
+export { addSource } from "./sources/source.ts";
 export { addTar, fromTar, type TarOptions, type TarSource } from "./sources/tar.ts";
 export { fromTarStream, type TarStreamEntry, type TarStreamHeader } from "./sources/tar-stream.ts";
 export { bytesContent, type Content, type Extent, sparseContent } from "./tree/content.ts";
@@ -87,7 +88,8 @@ export {
   type Xattrs,
 } from "./tree/node.ts";
 export type { PathParts } from "./tree/path.ts";
-export type { Snapshot, SnapshotNode, SnapshotOptions, Xattr } from "./tree/snapshot.ts";
+export type { Snapshot, SnapshotOptions } from "./tree/snapshot.ts";
+export type { SnapshotNode, Xattr } from "./tree/snapshot-node.ts";
 export { type OverlayRules, Tree } from "./tree/tree.ts";
 export { type ReadTreeTextOptions, readTreeText } from "./tree/tree-text.ts";
 export { type ContentSpelling, type WriteTreeTextOptions, writeTreeText } from "./tree/tree-text-write.ts";

@@ -192,7 +192,7 @@ describe("content that changed since is refused", () => {
   const cases: [string, (path: string) => void, RegExp][] = [
     ["grown", (path) => fs.appendFileSync(path, "more"), /its size is 14 bytes, expected 10 bytes/],
     ["shrunk", (path) => fs.truncateSync(path, 3), /its size is 3 bytes, expected 10 bytes/],
-    ["touched", (path) => fs.utimesSync(path, 5, 5), /its mtime is 5, expected 1000/],
+    ["touched", (path) => fs.utimesSync(path, 5, 5), /its mtime is 5\.0+, expected 1000\.0+/],
     [
       "replaced",
       (path) => {

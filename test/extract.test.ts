@@ -29,7 +29,8 @@ import { fromTar } from "../src/sources/tar.ts";
 import { compareTreesFully } from "../src/tree/compare.ts";
 import { bytesContent, sparseContent } from "../src/tree/content.ts";
 import type { Time } from "../src/tree/node.ts";
-import { type Snapshot, type SnapshotNode, takeSnapshot } from "../src/tree/snapshot.ts";
+import { type Snapshot, takeSnapshot } from "../src/tree/snapshot.ts";
+import { plainNode, type SnapshotNode } from "../src/tree/snapshot-node.ts";
 import { Tree } from "../src/tree/tree.ts";
 import { pattern, recipeArbitrary } from "./arbitrary/tree.ts";
 import { bin, fsynth, requireFreshBuild } from "./cli-run.ts";
@@ -59,7 +60,7 @@ function shown(snapshot: Snapshot): Snapshot {
     const { content } = node;
     const mtime = micros(node.mtime);
     const dense = content && { size: content.size, read: content.read.bind(content) };
-    return { ...node, content: dense, mtime, atime: mtime, ctime: mtime, btime: mtime };
+    return { ...plainNode(node), content: dense, mtime, atime: mtime, ctime: mtime, btime: mtime };
   });
   return { ...snapshot, nodes };
 }

@@ -69,7 +69,6 @@ describe("what ustar suffices for", () => {
     async () => {
       const folder = temporary();
       let count = 0;
-      let ustarOnly = 0;
       await fc.assert(
         fc.asyncProperty(plain, async (recipe) => {
           const root = join(folder, String(count++));
@@ -91,9 +90,8 @@ describe("what ustar suffices for", () => {
             for (const which of ["mtime", "atime", "ctime", "btime"] as const) node[which] = whole(node[which]);
           const ours = Buffer.from(await buildTar(tree).bytes());
           const names = namesOf(ours);
-          // A name too long for ustar needs a record.
-          if (names === undefined) return;
-          ustarOnly++;
+          // A name too long for ustar needs a record; such a tree does not count as a run.
+          fc.pre(names !== undefined);
           const list = join(folder, "names");
           writeFileSync(list, Buffer.concat(names.map((name) => Buffer.concat([name, Buffer.from([0])]))));
           const gnu = run("tar", [
@@ -102,9 +100,8 @@ describe("what ustar suffices for", () => {
           expect(gnu.stderr.toString()).toBe("");
           expect(Buffer.compare(ours, gnu.stdout), `${ours.length} bytes, expected ${gnu.stdout.length}`).toBe(0);
         }),
-        { numRuns: ALL ? 300 : 40, seed: seed + 4 },
+        { numRuns: ALL ? 100 : 15, seed: seed + 4 },
       );
-      expect(ustarOnly).toBeGreaterThan(10);
     },
     600_000,
   );

@@ -49,7 +49,7 @@ await bundle.write({
       // What every command needs, --version included.
       { name: "start", priority: 2, test: /\/dist\/src\/(error|cli\/(failure|print|signals|heap|version))\.js$/ },
       // What every build needs.
-      { name: "core", priority: 1, test: /\/dist\/src\/(cli\/build|sources\/source)\.js$/ },
+      { name: "core", priority: 1, test: /\/dist\/src\/(cli\/build|sources\/any-source)\.js$/ },
     ],
   },
 });

@@ -19,9 +19,10 @@ import {
   readTreeText,
   Tree,
 } from "../../src/index.ts";
+import { addInput, type SourceOptions } from "../../src/sources/any-source.ts";
 import { blobHandle } from "../../src/sources/blob.ts";
+import * as images from "../../src/sources/image.ts";
 import { openInput } from "../../src/sources/input.ts";
-import { addInput } from "../../src/sources/source.ts";
 import { emptyContent } from "../../src/tree/content.ts";
 import { isTreeText } from "../../src/tree/tree-text.ts";
 import type { BuildRequest, FormOption, Reply } from "./messages.ts";
@@ -68,10 +69,8 @@ async function build({ layers, profile, options }: BuildRequest): Promise<Reply>
   for (const layer of layers) {
     if (contents.has(layer)) continue;
     const contentOf = (file: string): Content => contentNamed(layers, file);
-    await addInput(tree, openInput(layer), contentOf, {
-      xattrs: "none",
-      onWarning: ({ message }) => warnings.push(message),
-    });
+    const sourceOptions: SourceOptions = { xattrs: "none", onWarning: ({ message }) => warnings.push(message) };
+    await addInput(tree, openInput(layer), contentOf, sourceOptions, () => images);
   }
   // As the command line takes it.
   const seeded = options.uuid === "content" && Object.hasOwn(format.options, "uuid");

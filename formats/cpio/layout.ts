@@ -3,7 +3,8 @@
 import { decodeName } from "../../src/bytes/names.ts";
 import type { Violations } from "../../src/image/loss.ts";
 import { MAX_BYTES_REGION } from "../../src/image/region.ts";
-import { entryName, type Snapshot, type SnapshotNode } from "../../src/tree/snapshot.ts";
+import { entryName, type Snapshot } from "../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot-node.ts";
 import { newc, TRAILER } from "./disk/headers.ts";
 import { PATH_MAX } from "./limits.ts";
 import { ROOT_ENTRY, walkMembers } from "./members.ts";

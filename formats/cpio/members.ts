@@ -1,7 +1,8 @@
 // The members of an archive in their order: parents before children, byte order within a directory, every directory
 // followed by all it holds.
 
-import type { Snapshot, SnapshotNode } from "../../src/tree/snapshot.ts";
+import type { Snapshot } from "../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot-node.ts";
 import type { CpioOptions } from "./options.ts";
 
 /** Stands for the root's entry, which no directory holds. */

@@ -6,7 +6,7 @@ import { viewOf } from "../../src/bytes/struct.ts";
 import { FsynthError } from "../../src/error.ts";
 import type { Region } from "../../src/image/region.ts";
 import type { Content } from "../../src/tree/content.ts";
-import type { SnapshotNode } from "../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot-node.ts";
 import { contentSum } from "./checksum.ts";
 import { MAGIC, newc, TRAILER } from "./disk/headers.ts";
 import { align4, type Layout, TRAILER_NAME_SIZE } from "./layout.ts";

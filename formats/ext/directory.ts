@@ -6,7 +6,8 @@
 import { crc32c } from "../../src/bytes/crc.ts";
 import { viewOf } from "../../src/bytes/struct.ts";
 import { assert } from "../../src/error.ts";
-import type { Snapshot, SnapshotNode } from "../../src/tree/snapshot.ts";
+import type { Snapshot } from "../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot-node.ts";
 import { halfMd4 } from "./dirhash.ts";
 import {
   Dirent,

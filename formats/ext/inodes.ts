@@ -4,7 +4,7 @@
 import { crc32c } from "../../src/bytes/crc.ts";
 import type { Slot } from "../../src/bytes/struct.ts";
 import type { Time } from "../../src/tree/node.ts";
-import type { SnapshotNode } from "../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot-node.ts";
 import { deviceWords } from "./devices.ts";
 import {
   EXTRA_ISIZE,

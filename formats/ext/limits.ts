@@ -4,7 +4,8 @@ import { denseIndirectBlocks, indirectReach } from "../../src/image/indirect.ts"
 import type { Violations } from "../../src/image/loss.ts";
 import type { Warning } from "../../src/image/plan.ts";
 import type { Time } from "../../src/tree/node.ts";
-import { pathOf, type Snapshot, type SnapshotNode } from "../../src/tree/snapshot.ts";
+import { pathOf, type Snapshot } from "../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot-node.ts";
 import { MAJOR_MAX, MINOR_MAX } from "./devices.ts";
 import type { FeatureSet } from "./disk/features.ts";
 import { pointersPerBlock } from "./indirect.ts";

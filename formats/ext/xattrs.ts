@@ -7,7 +7,7 @@ import { crc32c } from "../../src/bytes/crc.ts";
 import { compareBytes, decodeName } from "../../src/bytes/names.ts";
 import { viewOf } from "../../src/bytes/struct.ts";
 import type { Violations } from "../../src/image/loss.ts";
-import type { SnapshotNode } from "../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot-node.ts";
 import { aclToDisk } from "./acl.ts";
 import type { FeatureSet } from "./disk/features.ts";
 import { EXTRA_ISIZE, GOOD_OLD_INODE_SIZE } from "./disk/inode.ts";

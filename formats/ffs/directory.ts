@@ -2,7 +2,8 @@
 // Specification: NetBSD sys/ufs/ufs/dir.h.
 
 import { viewOf } from "../../src/bytes/struct.ts";
-import { entryName, type Snapshot, type SnapshotNode } from "../../src/tree/snapshot.ts";
+import { entryName, type Snapshot } from "../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot-node.ts";
 import { DIRBLKSIZ, DirentType, entrySize } from "./disk/dirent.ts";
 import type { FfsRecords } from "./disk/records.ts";
 

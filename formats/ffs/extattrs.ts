@@ -3,7 +3,7 @@
 
 import { decodeName } from "../../src/bytes/names.ts";
 import { viewOf } from "../../src/bytes/struct.ts";
-import type { Xattr } from "../../src/tree/snapshot.ts";
+import type { Xattr } from "../../src/tree/snapshot-node.ts";
 import { EXT_HEADER, Namespace } from "./disk/extattr.ts";
 import type { FfsRecords } from "./disk/records.ts";
 

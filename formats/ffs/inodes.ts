@@ -4,7 +4,7 @@
 import type { Slot } from "../../src/bytes/struct.ts";
 import { DIRECT, eachRoot, indirectBlocks } from "../../src/image/indirect.ts";
 import { type MappedRun, physicalOf } from "../../src/image/ranges.ts";
-import type { SnapshotNode } from "../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot-node.ts";
 import { deviceNumber } from "./devices.ts";
 import { DB_OFFSET, FileType, MAXSYMLINKLEN, ROOT_INODE } from "./disk/dinode.ts";
 import { type FileSystem, generationOf } from "./filesystem.ts";

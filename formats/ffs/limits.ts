@@ -3,7 +3,8 @@
 import { decodeName } from "../../src/bytes/names.ts";
 import { denseIndirectBlocks, indirectReach } from "../../src/image/indirect.ts";
 import type { Violations } from "../../src/image/loss.ts";
-import { pathOf, type Snapshot, type SnapshotNode, type Xattr } from "../../src/tree/snapshot.ts";
+import { pathOf, type Snapshot } from "../../src/tree/snapshot.ts";
+import type { SnapshotNode, Xattr } from "../../src/tree/snapshot-node.ts";
 import { MAJOR_MAX, MINOR_MAX } from "./devices.ts";
 import { EXT_BLOCKS } from "./disk/dinode.ts";
 import { isAcl, namespaceOf } from "./extattrs.ts";

@@ -1,8 +1,8 @@
 // The device nodes that a small NetBSD system needs, with NetBSD's numbers for amd64 and i386, as its etc/MAKEDEV makes them.
 
 import { compareBytes, encodeName } from "../../src/bytes/names.ts";
-import { plainNode } from "../../src/tree/settled-node.ts";
 import { entryName, type Snapshot } from "../../src/tree/snapshot.ts";
+import { plainNode } from "../../src/tree/snapshot-node.ts";
 
 const DEVICES: readonly (readonly [name: string, kind: "c" | "b", major: number, minor: number, mode: number])[] = [
   ["console", "c", 0, 0, 0o600],

@@ -3,8 +3,8 @@
 import { type Command, Option } from "commander";
 import type { Warning } from "../image/plan.ts";
 import { parseBytes } from "../image/size.ts";
+import type { LoadImages, SourceOptions } from "../sources/any-source.ts";
 import type { Digested, SourceDigest } from "../sources/digested.ts";
-import type { SourceOptions } from "../sources/source.ts";
 import { Tree } from "../tree/tree.ts";
 import { usage } from "./failure.ts";
 import { hostPath } from "./path.ts";
@@ -56,10 +56,11 @@ export async function readSources(
   onWarning: (warning: Warning) => void,
 ): Promise<Tree> {
   checkStandardInput(sources);
-  const { addSource } = await import("../sources/source.ts");
+  const { addAny } = await import("../sources/any-source.ts");
+  const images = (): ReturnType<LoadImages> => import("../sources/image.ts");
   const options = sourceOptions(flags, onWarning);
   const tree = new Tree();
-  for (const source of sources) await addSource(tree, source === "-" ? process.stdin : hostPath(source), options);
+  for (const source of sources) await addAny(tree, source === "-" ? process.stdin : hostPath(source), options, images);
   await findHoles(tree, flags);
   return tree;
 }

@@ -2,11 +2,12 @@
 
 import { host } from "#host";
 import type { ImageBytes, KeptTimes, Volume } from "../image/volume.ts";
+import type { Source, SourceOptions } from "../sources/any-source.ts";
 import { addDirectory } from "../sources/directory.ts";
 import { addImage, openOpened } from "../sources/image.ts";
 import { type OpenedBytes, openImageBytes } from "../sources/image-bytes.ts";
 import { HEAD, kindOf } from "../sources/recognise.ts";
-import { addSource, type Source, type SourceOptions } from "../sources/source.ts";
+import { addSource } from "../sources/source.ts";
 import { detectHoles } from "../tree/holes.ts";
 import { Tree } from "../tree/tree.ts";
 

@@ -5,8 +5,8 @@ import { checkKeys, checkWord } from "../arguments.ts";
 import { compareNames } from "../bytes/names.ts";
 import { type ContentPair, compareContents, compareTrees, type Difference } from "../tree/compare.ts";
 import type { Time } from "../tree/node.ts";
-import { plainNode } from "../tree/settled-node.ts";
-import { type Snapshot, type SnapshotNode, takeSnapshot } from "../tree/snapshot.ts";
+import { type Snapshot, takeSnapshot } from "../tree/snapshot.ts";
+import { plainNode, type SnapshotNode } from "../tree/snapshot-node.ts";
 import type { Tree } from "../tree/tree.ts";
 
 /** Fields that may be left alone. `xattrs` are all of a node's. */

@@ -7,7 +7,7 @@ import type { WriteHandle } from "../host/port.ts";
 import { Turns } from "../host/turn.ts";
 import type { Progress } from "../image/image.ts";
 import type { Content } from "../tree/content.ts";
-import type { SnapshotNode } from "../tree/snapshot.ts";
+import type { SnapshotNode } from "../tree/snapshot-node.ts";
 import type { ExtractTarget } from "./extract-target.ts";
 
 /** Bytes read and written at once. */

@@ -2,7 +2,7 @@
 
 import { toHex } from "../bytes/hex.ts";
 import { decodeName } from "../bytes/names.ts";
-import type { SnapshotNode } from "../tree/snapshot.ts";
+import type { SnapshotNode } from "../tree/snapshot-node.ts";
 import type { ExtractTarget } from "./extract-target.ts";
 import { MAX_ARGUMENT, runForEach } from "./shell.ts";
 

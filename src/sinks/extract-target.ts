@@ -7,7 +7,8 @@ import { FsynthError } from "../error.ts";
 import type { WriteHandle } from "../host/port.ts";
 import type { Warning } from "../image/plan.ts";
 import type { Time } from "../tree/node.ts";
-import { entryName, type Snapshot, type SnapshotNode } from "../tree/snapshot.ts";
+import { entryName, type Snapshot } from "../tree/snapshot.ts";
+import type { SnapshotNode } from "../tree/snapshot-node.ts";
 import { Lost } from "./lost.ts";
 
 /** Up to here a double tells one microsecond from the next. Seconds. */

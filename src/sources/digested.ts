@@ -7,11 +7,11 @@ import type { Content } from "../tree/content.ts";
 import { treeDigest } from "../tree/digest.ts";
 import type { Node } from "../tree/node.ts";
 import { type OverlayRules, Tree } from "../tree/tree.ts";
+import { addAny, addInput, fileContent, folderOf, type LoadImages, type ReadKind, type SourceOptions } from "./any-source.ts";
 import { DigestedStream } from "./digested-stream.ts";
 import { addDirectory } from "./directory.ts";
 import { HeldHandle } from "./held-handle.ts";
 import { FileInput, openInput, StreamInput } from "./input.ts";
-import { addInput, addRecognised, fileContent, folderOf, type ReadKind, type SourceOptions } from "./source.ts";
 
 /** A digest of a part of a source, lower-case hex. */
 export interface Digested {
@@ -73,6 +73,8 @@ export async function addDigestedSource(
   return { ...read, files };
 }
 
+const images: LoadImages = () => import("./image.ts");
+
 /** What is put into it comes into another tree as well, in the same order. */
 class Doubled extends Tree {
   constructor(readonly other: Tree) {
@@ -95,7 +97,7 @@ async function addDevice(
   for await (const chunk of host.files.readStream(path)) hash.update(chunk);
   const self: Digested = { kind: "sha256", path, digest: toHex(hash.digest()) };
   onDigest(self);
-  return { kind: await addRecognised(tree, path, options), self, files: [] };
+  return { kind: await addAny(tree, path, options, images), self, files: [] };
 }
 
 async function addBytes(
@@ -113,7 +115,7 @@ async function addBytes(
       const self: Digested = { kind: "sha256", path, digest: await digestOf(held.size, (at, part) => held.readAll(at, part)) };
       held.check();
       onDigest(self);
-      const kind = await addInput(tree, new FileInput(path, held), contentOf, options);
+      const kind = await addInput(tree, new FileInput(path, held), contentOf, options, images);
       held.check();
       held.release();
       return { kind, self };
@@ -126,7 +128,7 @@ async function addBytes(
   const taken = new DigestedStream(stream ?? host.files.readStream(path));
   try {
     const label = stream === undefined ? path : "the stream";
-    const kind = await addInput(tree, new StreamInput(label, taken.chunks()), contentOf, options);
+    const kind = await addInput(tree, new StreamInput(label, taken.chunks()), contentOf, options, images);
     const self: Digested = { kind: "sha256", path, digest: await taken.digest() };
     onDigest(self);
     return { kind, self };

@@ -4,7 +4,8 @@
 import { host } from "#host";
 import type { Content } from "./content.ts";
 import type { Kind, Time } from "./node.ts";
-import type { Snapshot, SnapshotNode } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { SnapshotNode } from "./snapshot-node.ts";
 
 /** Bytes that are copied faster one by one. */
 const SHORT = 64;

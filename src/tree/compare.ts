@@ -7,7 +7,8 @@ import { FsynthError } from "../error.ts";
 import { Turns } from "../host/turn.ts";
 import type { Content, Extent } from "./content.ts";
 import type { Time } from "./node.ts";
-import { entryName, type Snapshot, type SnapshotNode } from "./snapshot.ts";
+import { entryName, type Snapshot } from "./snapshot.ts";
+import type { SnapshotNode } from "./snapshot-node.ts";
 import { formatTime } from "./time.ts";
 
 /** One thing in which two trees differ. */

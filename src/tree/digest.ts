@@ -5,7 +5,8 @@ import { quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import { Canonical, writeMetadata } from "./canonical.ts";
 import { dataOf } from "./content-data.ts";
-import { pathOf, type Snapshot, type SnapshotNode, type SnapshotOptions, takeSnapshot } from "./snapshot.ts";
+import { pathOf, type Snapshot, type SnapshotOptions, takeSnapshot } from "./snapshot.ts";
+import type { SnapshotNode } from "./snapshot-node.ts";
 import type { Tree } from "./tree.ts";
 
 /**

@@ -4,64 +4,10 @@
 import { compareBytes, decodeName, encodeName, quoteName } from "../bytes/names.ts";
 import { FsynthError } from "../error.ts";
 import { Names, Numbers } from "./columns.ts";
-import type { Content } from "./content.ts";
 import { excludeFilter, type PathFilter } from "./exclude.ts";
-import { type DirectoryNode, imageTime, type Kind, type Node, type Time, type Xattrs } from "./node.ts";
-import { FourTimes, Run, SettledNode, Sharing } from "./settled-node.ts";
+import { type DirectoryNode, imageTime, type Node, type Time, type Xattrs } from "./node.ts";
+import { FourTimes, Run, SettledNode, Sharing, type SnapshotNode, type Xattr } from "./snapshot-node.ts";
 import type { Tree } from "./tree.ts";
-
-/** An extended attribute. */
-export interface Xattr {
-  /** Full name, encoded. */
-  readonly name: Uint8Array;
-  /** As it is stored; ACLs in the encoding of Linux. */
-  readonly value: Uint8Array;
-}
-
-/**
- * One inode's worth of the tree. All kinds have all properties, and one shape, so that hot loops over nodes see one hidden
- * class. They may be accessors: `{ ...node }` is no copy.
- */
-export interface SnapshotNode {
-  /** What it is. */
-  readonly kind: Kind;
-  /** 12 bits. */
-  readonly mode: number;
-  /** 32 bits, mapped. */
-  readonly uid: number;
-  /** 32 bits, mapped. */
-  readonly gid: number;
-  /** When it was last read, clamped. */
-  readonly atime: Time;
-  /** When its content last changed, clamped. */
-  readonly mtime: Time;
-  /** When its metadata last changed, clamped. */
-  readonly ctime: Time;
-  /** When it was made, clamped. */
-  readonly btime: Time;
-  /** Sorted by the bytes of the name. */
-  readonly xattrs: readonly Xattr[];
-  /** The first entry that names this node, -1 for the root. */
-  readonly entry: number;
-  /** Index of the directory that holds that entry; the root is its own parent. */
-  readonly parent: number;
-  /** How many entries name it. */
-  readonly links: number;
-  /** Files only. */
-  readonly content: Content | undefined;
-  /** Symlinks only: the target's bytes. */
-  readonly target: Uint8Array | undefined;
-  /** Devices only; else 0. */
-  readonly major: number;
-  /** Devices only; else 0. */
-  readonly minor: number;
-  /** Directories only: the first of their run of entries. */
-  readonly first: number;
-  /** Directories only: how many entries that run has. */
-  readonly count: number;
-  /** Directories only: how many of those are directories. */
-  readonly subdirectories: number;
-}
 
 /** A tree that is frozen, normalised and sorted: what formats plan from. */
 export interface Snapshot {

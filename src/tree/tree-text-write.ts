@@ -6,8 +6,8 @@ import { compareBytes, decodeName, encodeName, escapeName, quoteName } from "../
 import { FsynthError } from "../error.ts";
 import type { Content, Extent } from "./content.ts";
 import { imageTime, type Kind, type Node, type Time } from "./node.ts";
-import { plainNode } from "./settled-node.ts";
 import { entryName, type Snapshot } from "./snapshot.ts";
+import { plainNode } from "./snapshot-node.ts";
 import { formatTime } from "./time.ts";
 import type { Tree } from "./tree.ts";
 import { KIND_WORDS, TREE_TEXT_HEAD } from "./tree-text.ts";

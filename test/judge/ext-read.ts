@@ -7,6 +7,7 @@ import { fromImage, openImage } from "../../src/sources/image.ts";
 import { compareTreesFully } from "../../src/tree/compare.ts";
 import type { Content, Extent } from "../../src/tree/content.ts";
 import { type Snapshot, takeSnapshot } from "../../src/tree/snapshot.ts";
+import { plainNode } from "../../src/tree/snapshot-node.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { debugfsManifest } from "./debugfs.ts";
 import { buildExt, type ExtBuildOptions, type ExtProfileName, inFolder, type Judges } from "./ext.ts";
@@ -18,10 +19,10 @@ export function asExtHolds(tree: Tree, blockSize: number, inodeSize: number): Sn
   const snapshot = takeSnapshot(tree);
   const nodes = snapshot.nodes.map((node) => {
     const content = node.content && inBlocks(node.content, blockSize);
-    if (inodeSize > 128) return { ...node, content };
+    if (inodeSize > 128) return { ...plainNode(node), content };
     const seconds = <T extends { readonly sec: number }>({ sec }: T): { sec: number; nsec: number } => ({ sec, nsec: 0 });
     const mtime = seconds(node.mtime);
-    return { ...node, content, mtime, btime: mtime, atime: seconds(node.atime), ctime: seconds(node.ctime) };
+    return { ...plainNode(node), content, mtime, btime: mtime, atime: seconds(node.atime), ctime: seconds(node.ctime) };
   });
   return { ...snapshot, nodes };
 }

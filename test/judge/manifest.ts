@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
 import { compareNames, decodeName, quoteName } from "../../src/bytes/names.ts";
 import type { Extent } from "../../src/tree/content.ts";
 import type { Time } from "../../src/tree/node.ts";
-import { entryName, type Snapshot, type SnapshotNode } from "../../src/tree/snapshot.ts";
+import { entryName, type Snapshot } from "../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../src/tree/snapshot-node.ts";
 
 export interface JudgedEntry {
   kind: string;

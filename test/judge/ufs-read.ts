@@ -7,6 +7,7 @@ import { decodeName } from "../../src/bytes/names.ts";
 import { fromImage, openImage } from "../../src/sources/image.ts";
 import { compareTreesFully } from "../../src/tree/compare.ts";
 import { type Snapshot, takeSnapshot } from "../../src/tree/snapshot.ts";
+import { plainNode } from "../../src/tree/snapshot-node.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { inBlocks } from "./ext-read.ts";
 import { buildFfsProfile, type FfsBuildOptions, type FfsProfileName, inFolder } from "./ufs.ts";
@@ -18,7 +19,7 @@ export function asFfsHolds(tree: Tree, profile: FfsProfileName, blockSize: numbe
     const content = node.content && inBlocks(node.content, blockSize);
     const kept = /^(user\.|system\.(?!posix_acl_))/;
     const xattrs = profile === "ffs2ea" ? node.xattrs.filter(({ name }) => kept.test(decodeName(name))) : [];
-    return { ...node, content, xattrs, btime: profile === "ffs1" ? node.mtime : node.btime };
+    return { ...plainNode(node), content, xattrs, btime: profile === "ffs1" ? node.mtime : node.btime };
   });
   return { ...snapshot, nodes };
 }

@@ -4,7 +4,8 @@
 import { decodeName } from "../../../src/bytes/names.ts";
 import type { Violations } from "../../../src/image/loss.ts";
 import { MAX_BYTES_REGION } from "../../../src/image/region.ts";
-import { entryName, type Snapshot, type SnapshotNode } from "../../../src/tree/snapshot.ts";
+import { entryName, type Snapshot } from "../../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../../src/tree/snapshot-node.ts";
 import { MAX_EXTENSION } from "../limits.ts";
 import { BLOCK } from "../records.ts";
 import { dataSize, headSize, type Member, recordsSize } from "./member.ts";

@@ -1,7 +1,7 @@
 // One member on its way into the archive: which pax records it needs, and all that stands in front of its data.
 
 import type { Kind, Time } from "../../../src/tree/node.ts";
-import type { SnapshotNode } from "../../../src/tree/snapshot.ts";
+import type { SnapshotNode } from "../../../src/tree/snapshot-node.ts";
 import { formatTime } from "../../../src/tree/time.ts";
 import { BLOCK, TYPE } from "../records.ts";
 import { LINK_SIZE, splitPoint, type UstarHeader, writeHeader } from "./header.ts";
