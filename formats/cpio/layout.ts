@@ -3,6 +3,7 @@
 import { decodeName } from "../../src/bytes/names.ts";
 import type { Violations } from "../../src/image/loss.ts";
 import { MAX_BYTES_REGION } from "../../src/image/region.ts";
+import { wider } from "../../src/image/segments.ts";
 import { entryName, type Snapshot } from "../../src/tree/snapshot.ts";
 import type { SnapshotNode } from "../../src/tree/snapshot-node.ts";
 import { newc, TRAILER } from "./disk/headers.ts";
@@ -22,14 +23,14 @@ export class Layout {
   /** How many members there are, the trailer not counted. */
   count = 0;
   /** Offset of each header from the start of the image, then that of the trailer. */
-  start: Float64Array = new Float64Array(1024);
+  start: Float64Array<ArrayBuffer>;
   /** Bytes of the name with its NUL, and zeros behind it. */
-  nameSize: Uint16Array = new Uint16Array(1024);
+  nameSize: Uint16Array<ArrayBuffer>;
   /** The entry that a member is the name of, {@link ROOT_ENTRY} for the root, and the node of the directory that holds it. */
-  entry: Int32Array = new Int32Array(1024);
-  directory: Uint32Array = new Uint32Array(1024);
+  entry: Int32Array<ArrayBuffer>;
+  directory: Uint32Array<ArrayBuffer>;
   /** 1 where the data of a file comes with this name. */
-  carries: Uint8Array = new Uint8Array(1024);
+  carries: Uint8Array<ArrayBuffer>;
   /** By node: its inode number. */
   readonly inode: Uint32Array;
   inodes = 0;
@@ -49,6 +50,13 @@ export class Layout {
   #runStart: number;
 
   constructor(snapshot: Snapshot, options: CpioOptions, from: number, violations: Violations) {
+    // The entries, the root and the trailer; directories that come a second time are more.
+    const room = snapshot.entries + 2;
+    this.start = new Float64Array(room);
+    this.nameSize = new Uint16Array(room);
+    this.entry = new Int32Array(room);
+    this.directory = new Uint32Array(room);
+    this.carries = new Uint8Array(room);
     this.#snapshot = snapshot;
     this.#align = options.align;
     this.#withRoot = options.rootEntry;
@@ -203,14 +211,10 @@ export class Layout {
   #reserve(): void {
     if (this.count + 1 < this.entry.length) return;
     const length = this.entry.length * 2;
-    const grown = <T extends Float64Array | Uint16Array | Int32Array | Uint32Array | Uint8Array>(old: T, larger: T): T => {
-      larger.set(old);
-      return larger;
-    };
-    this.start = grown(this.start, new Float64Array(length));
-    this.nameSize = grown(this.nameSize, new Uint16Array(length));
-    this.entry = grown(this.entry, new Int32Array(length));
-    this.directory = grown(this.directory, new Uint32Array(length));
-    this.carries = grown(this.carries, new Uint8Array(length));
+    this.start = wider(this.start, new Float64Array(length));
+    this.nameSize = wider(this.nameSize, new Uint16Array(length));
+    this.entry = wider(this.entry, new Int32Array(length));
+    this.directory = wider(this.directory, new Uint32Array(length));
+    this.carries = wider(this.carries, new Uint8Array(length));
   }
 }

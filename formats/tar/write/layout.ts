@@ -18,20 +18,20 @@ const ROOT_ENTRY = -1;
 const SLASH = 0x2f;
 const ROOT_PATH = Uint8Array.of(0x2e, SLASH);
 
-/** Grows as members are added. */
+/** Filled as members are added. */
 export class Layout {
   /** How many members there are. */
   count = 0;
   /** Offset of each member's first header, then that of the end. */
-  start: Float64Array = new Float64Array(1024);
+  readonly start: Float64Array;
   /** Bytes in front of each member's data. */
-  head: Float64Array = new Float64Array(1024);
+  readonly head: Float64Array;
   /** Members at which a run of headers starts; behind the last member of one stands the data of a file, or nothing. */
   readonly runs: number[] = [0];
 
   /** The entry that a member is the name of, and the node of the directory that holds it. */
-  #entry: Int32Array = new Int32Array(1024);
-  #directory: Uint32Array = new Uint32Array(1024);
+  readonly #entry: Int32Array;
+  readonly #directory: Uint32Array;
   /** By node, for files of several names: the member that is their first. */
   readonly #first = new Map<number, number>();
   /** By node. */
@@ -42,6 +42,12 @@ export class Layout {
   #runStart = 0;
 
   constructor(snapshot: Snapshot, options: TarBuildValues, violations: Violations) {
+    // The entries, the root and the end.
+    const room = snapshot.entries + 2;
+    this.start = new Float64Array(room);
+    this.head = new Float64Array(room);
+    this.#entry = new Int32Array(room);
+    this.#directory = new Uint32Array(room);
     this.#snapshot = snapshot;
     this.#allTimes = options.times === "all";
     if (options.rootEntry) this.#add(ROOT_ENTRY, 0, violations);
@@ -66,7 +72,6 @@ export class Layout {
       this.#add(entry, at.directory, violations);
       if (kind === "directory") enter(index);
     }
-    this.#reserve();
     this.start[this.count] = this.#at;
   }
 
@@ -132,7 +137,6 @@ export class Layout {
   }
 
   #add(entry: number, directory: number, violations: Violations): void {
-    this.#reserve();
     const index = this.count++;
     this.#entry[index] = entry;
     this.#directory[index] = directory;
@@ -162,18 +166,5 @@ export class Layout {
   #cut(member: number, at: number): void {
     this.runs.push(member);
     this.#runStart = at;
-  }
-
-  #reserve(): void {
-    if (this.count + 1 < this.#entry.length) return;
-    const length = this.#entry.length * 2;
-    const grown = <T extends Float64Array | Int32Array | Uint32Array>(old: T, larger: T): T => {
-      larger.set(old);
-      return larger;
-    };
-    this.start = grown(this.start, new Float64Array(length));
-    this.head = grown(this.head, new Float64Array(length));
-    this.#entry = grown(this.#entry, new Int32Array(length));
-    this.#directory = grown(this.#directory, new Uint32Array(length));
   }
 }
