@@ -3,7 +3,7 @@
 
 import * as fs from "node:fs";
 import * as os from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { filesystemOf, machine, ourselves, tools } from "./machine.mjs";
 import { compiled, makeMeter } from "./meter.mjs";
@@ -31,20 +31,28 @@ const README = join(import.meta.dirname, "README.md");
 // mke2fs and e2fsck live where an ordinary user's PATH may not look.
 process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    only: { type: "string", multiple: true },
-    runs: { type: "string", default: "5" },
-    corpora: { type: "string", default: join(import.meta.dirname, "corpora") },
-    work: { type: "string", default: join(import.meta.dirname, "out") },
-    json: { type: "string" },
-    update: { type: "boolean", default: false },
-    report: { type: "boolean", default: false },
-    list: { type: "boolean", default: false },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+const { values, positionals } = given();
+
+function given() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        only: { type: "string", multiple: true },
+        runs: { type: "string", default: "5" },
+        corpora: { type: "string", default: join(import.meta.dirname, "corpora") },
+        work: { type: "string", default: join(import.meta.dirname, "out") },
+        json: { type: "string" },
+        update: { type: "boolean", default: false },
+        report: { type: "boolean", default: false },
+        list: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+  } catch (error) {
+    return fail(`${error.message}; --help shows what there is`);
+  }
+}
 
 function fail(sentence) {
   process.stderr.write(`bench: ${sentence}\n`);
@@ -82,6 +90,8 @@ function bench() {
     const names = [...new Set([...absent].map((name) => name.split(".")[0]))].join(" ");
     fail(`no ${[...absent].join(", ")} in ${values.corpora}; make them: npm run corpora -- --out ${values.corpora} ${names}`);
   }
+  // Before anything is measured, not behind it.
+  if (values.json) fs.accessSync(dirname(resolve(values.json)), fs.constants.W_OK);
   fs.mkdirSync(values.work, { recursive: true });
   const work = fs.mkdtempSync(join(resolve(values.work), "run-"));
   process.once("exit", () => fs.rmSync(work, { recursive: true, force: true }));

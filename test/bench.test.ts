@@ -132,6 +132,19 @@ describe("a run", () => {
   // Either is enough to take the time.
   const meter = findTool("cc") !== undefined || need("time");
 
+  test("that cannot be is refused at once, in a sentence", () => {
+    for (const [args, message] of [
+      [["--bogus"], "bench: Unknown option '--bogus'"],
+      [["--only", "nothing"], 'bench: no scenario "nothing"'],
+      [["--runs", "0"], 'bench: --runs is "0", expected a whole number from 1 on'],
+      [["--only", "rescue", "--corpora", corpora, "--json", join(folder, "nowhere/x.json")], "bench: ENOENT"],
+    ] as const) {
+      const { status, stdout, stderr } = run("run.mjs", ...args);
+      expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+      expect(stderr).toMatch(new RegExp(`^${message}[^\\n]*\\n$`));
+    }
+  });
+
   test.skipIf(!meter)("measures, judges and reports", () => {
     const json = join(folder, "results.json");
     const done = run("run.mjs", "--only", "rescue", "--runs", "1", "--corpora", corpora, "--work", folder, "--json", json);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildExt4, Tree } from "../src/index.ts";
 import { fsynth, requireFreshBuild } from "./cli-run.ts";
+import { need, needRoot, run as runTool } from "./judge/need.ts";
 
 const dir = fs.mkdtempSync(join(tmpdir(), "fsynth-cli-read-"));
 const image = join(dir, "root.ext4");
@@ -212,5 +213,50 @@ describe("what is refused", () => {
     const { status, stderr } = fsynth(["ls", broken]);
     expect(status).toBe(3);
     expect(stderr).toBe(`fsynth: ${broken}: ext: superblock: blocks of 1024 shifted by 9, expected a shift of 0 to 6 (64 KiB)\n`);
+  });
+});
+
+describe("standard input", () => {
+  const opened = <T>(path: string, work: (stdin: number) => T): T => {
+    const stdin = fs.openSync(path, "r");
+    try {
+      return work(stdin);
+    } finally {
+      fs.closeSync(stdin);
+    }
+  };
+
+  test.skipIf(!needRoot() || !need("losetup"))("may be a block device", ({ skip }) => {
+    const attached = runTool("losetup", ["--find", "--show", "--read-only", image]);
+    if (attached.status !== 0) skip("no loop devices here");
+    const device = attached.stdout.toString().trim();
+    try {
+      for (const args of [
+        ["ls", "-"],
+        ["check", "-"],
+        ["hash", "-"],
+        ["build", "-q", "-f", "tar", "-o", join(dir, "of-device"), "-"],
+      ]) {
+        const given = fsynth(args.with(args.indexOf("-"), image));
+        const found = opened(device, (stdin) => fsynth(args, { stdin }));
+        expect(found.status, found.stderr).toBe(0);
+        expect(found.stdout.replace("-", "")).toBe(given.stdout.replace(image, ""));
+      }
+    } finally {
+      runTool("losetup", ["--detach", device]);
+    }
+  });
+
+  test("is no directory", () => {
+    for (const args of [
+      ["ls", "-"],
+      ["hash", "--tree", "-"],
+    ]) {
+      const { status, stderr } = opened(dir, (stdin) => fsynth(args, { stdin }));
+      expect({ status, stderr }).toEqual({
+        status: 2,
+        stderr: expect.stringContaining("standard input (-) is a directory, expected"),
+      });
+    }
   });
 });

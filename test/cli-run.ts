@@ -36,11 +36,18 @@ export interface Ran {
 /** Runs fsynth and waits. Signals of its end show as no status. */
 export function fsynth(
   args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>>; readonly input?: Uint8Array } = {},
+  options: {
+    readonly cwd?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly input?: Uint8Array;
+    /** A descriptor for standard input, instead of `input`. */
+    readonly stdin?: number;
+  } = {},
 ): Ran {
   const { SOURCE_DATE_EPOCH: _, ...env } = process.env;
   const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
     ...options,
+    ...(options.stdin === undefined ? {} : { stdio: [options.stdin, "pipe", "pipe"] }),
     env: { ...env, ...options.env },
     maxBuffer: Number.POSITIVE_INFINITY,
   });

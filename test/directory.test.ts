@@ -220,6 +220,20 @@ describe("content that changed since is refused", () => {
     }
   });
 
+  test("replaced by a socket", async () => {
+    write("file", "0123456789", 1000);
+    const content = contentOf(fromDirectory(folder), "/file");
+    fs.unlinkSync(at("file"));
+    const server = createServer();
+    await new Promise<void>((done) => server.listen(at("file"), done));
+    try {
+      const error = await failure(() => content.read(0, new Uint8Array(10)));
+      expect(error).toMatchObject({ code: "source", message: expect.stringContaining("its kind is socket, expected file") });
+    } finally {
+      await new Promise((done) => server.close(done));
+    }
+  });
+
   test("changed between the first and the last part", async () => {
     write("file", "0123456789", 1000);
     const content = contentOf(fromDirectory(folder), "/file");

@@ -17,6 +17,8 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { formats } from "../formats/index.ts";
+import { buildImage } from "../src/build.ts";
 import type { Source, SourceOptions } from "../src/sources/any-source.ts";
 import { addSource } from "../src/sources/source.ts";
 import { fromTar } from "../src/sources/tar.ts";
@@ -90,6 +92,15 @@ test("a directory, and a tree.txt with files beside it", async () => {
   writeFileSync(join(folder, "broken"), "#fsynth-tree 1\n/f file content=nowhere\n");
   await expect(treeOf(join(folder, "broken"))).rejects.toThrow(/nothing is there/);
 });
+
+test.each(formats.flatMap((format) => format.profiles.map(({ name }) => ({ format, name }))))(
+  "what is written as $name is a source",
+  async ({ format, name }) => {
+    const bytes = await buildImage(format, name, new Tree().file("/f", "from an image")).bytes();
+    for (const source of [bytes, chunked(Buffer.from(bytes), 70_000)])
+      expect(await text(await treeOf(source), "/f")).toBe("from an image");
+  },
+);
 
 test("what is recognised but not read says what it is", async () => {
   const cases: readonly (readonly [Buffer, string])[] = [

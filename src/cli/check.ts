@@ -6,6 +6,7 @@ import { newCommand, parse } from "./command.ts";
 import { STATUS, usage } from "./failure.ts";
 import { hostPath } from "./path.ts";
 import { print } from "./print.ts";
+import { standardInput } from "./standard-input.ts";
 
 const HELP = `
 IMAGE is any image that fsynth opens, plain or compressed by gzip or zstd; - is standard input. Changes nothing. Prints a line
@@ -26,8 +27,7 @@ export async function checkCommand(args: readonly string[]): Promise<number> {
   const [image, ...more] = command.args;
   if (image === undefined) throw usage("no IMAGE given: a file, a block device, or - for standard input");
   if (more.length > 0) throw usage(`fsynth check takes one IMAGE, found "${more[0]}" as well`);
-  if (image === "-" && process.stdin.isTTY) throw usage("standard input (-) is a terminal, expected an image");
-  const problems = await checkImage(image === "-" ? process.stdin : hostPath(image));
+  const problems = await checkImage(image === "-" ? standardInput("an image") : hostPath(image));
   const status = problems.length > 0 ? STATUS.found : 0;
   if (command.opts<{ json?: true }>().json) await print(`${JSON.stringify(problems, undefined, 2)}\n`);
   else if (status === 0) await print(`${escapeName(image)}: nothing is wrong\n`);

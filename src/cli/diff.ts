@@ -13,6 +13,7 @@ import { hostPath } from "./path.ts";
 import { note, print } from "./print.ts";
 import { type Bar, progressBar } from "./progress.ts";
 import { addSourceFlags, type SourceFlags, sourceOptions } from "./source-options.ts";
+import { standardInput } from "./standard-input.ts";
 
 const HELP = `
 A and B are images, archives (plain or compressed by gzip or zstd), directories or tree.txt files, in any mix; one of them may be - for
@@ -98,9 +99,7 @@ async function compared(a: string, b: string, flags: DiffFlags): Promise<ImageDi
     },
   };
   const side = (text: string): string | NodeJS.ReadStream => {
-    if (text !== "-") return hostPath(text);
-    if (process.stdin.isTTY) throw usage("standard input (-) is a terminal, expected an image or an archive");
-    return process.stdin;
+    return text === "-" ? standardInput("an image or an archive") : hostPath(text);
   };
   try {
     return await diffImages(side(a), side(b), options);

@@ -15,6 +15,7 @@ import { usage } from "./failure.ts";
 import { hostPath } from "./path.ts";
 import { note, print } from "./print.ts";
 import { amount, progressBar } from "./progress.ts";
+import { standardInput } from "./standard-input.ts";
 import { humanSummary, jsonSummary } from "./summary.ts";
 
 const HELP = `
@@ -63,7 +64,6 @@ export async function extractCommand(args: readonly string[]): Promise<number> {
     throw usage("--xattrs goes with -C; a tar has them anyway", "xattrs");
   if (flags.directory !== undefined && flags.allowLoss)
     throw usage("--allow-loss goes with --tar; -C tells what is lost", "allowLoss");
-  if (image === "-" && process.stdin.isTTY) throw usage("standard input (-) is a terminal, expected an image");
   return flags.directory === undefined ? await toTar(image, flags) : await toDirectory(image, flags.directory, flags);
 }
 
@@ -105,7 +105,7 @@ async function treeOf(image: string, flags: ExtractFlags, onWarning: (warning: W
   }
   const { addSource } = await import("../sources/source.ts");
   const tree = new Tree();
-  await addSource(tree, image === "-" ? process.stdin : hostPath(image), {
+  await addSource(tree, image === "-" ? standardInput("an image") : hostPath(image), {
     keepLostFound: true,
     exclude: flags.exclude,
     spoolDirectory: flags.spoolDir === undefined ? undefined : hostPath(flags.spoolDir),

@@ -10,6 +10,7 @@ import { usage } from "./failure.ts";
 import { hostPath } from "./path.ts";
 import { note, print } from "./print.ts";
 import { addSourceFlags, readSources } from "./source-options.ts";
+import { standardInput } from "./standard-input.ts";
 
 const HELP = `
 Prints a line for each:
@@ -40,7 +41,8 @@ export async function hashCommand(args: readonly string[]): Promise<number> {
       const tree = await readSources([source], flags, ({ message }) => note(`fsynth: warning: ${message}`));
       await print(`tree ${await treeDigest(tree)} ${name}\n`);
     } else {
-      const digest = source === "-" ? await streamDigest(process.stdin) : await pathDigest(hostPath(source));
+      const input = source === "-" ? standardInput("an image") : hostPath(source);
+      const digest = typeof input === "string" ? await pathDigest(input) : await streamDigest(input);
       await print(`sha256 ${digest} image ${name}\n`);
     }
   }

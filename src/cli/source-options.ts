@@ -8,6 +8,7 @@ import type { Digested, SourceDigest } from "../sources/digested.ts";
 import { Tree } from "../tree/tree.ts";
 import { usage } from "./failure.ts";
 import { hostPath } from "./path.ts";
+import { standardInput } from "./standard-input.ts";
 
 export interface SourceFlags {
   readonly exclude: readonly string[];
@@ -60,7 +61,7 @@ export async function readSources(
   const images = (): ReturnType<LoadImages> => import("../sources/image.ts");
   const options = sourceOptions(flags, onWarning);
   const tree = new Tree();
-  for (const source of sources) await addAny(tree, source === "-" ? process.stdin : hostPath(source), options, images);
+  for (const source of sources) await addAny(tree, source === "-" ? standardInput(ARCHIVE) : hostPath(source), options, images);
   await findHoles(tree, flags);
   return tree;
 }
@@ -78,16 +79,19 @@ export async function readDigestedSources(
   const tree = new Tree();
   const digests: SourceDigest[] = [];
   for (const source of sources) {
-    const stream = source === "-" ? process.stdin : undefined;
-    digests.push(await addDigestedSource(tree, stream ? "-" : hostPath(source), stream, options, onDigest));
+    const input = source === "-" ? standardInput(ARCHIVE) : hostPath(source);
+    const [path, stream] = typeof input === "string" ? [input, undefined] : ["-", input];
+    digests.push(await addDigestedSource(tree, path, stream, options, onDigest));
   }
   await findHoles(tree, flags);
   return { tree, digests };
 }
 
+const ARCHIVE = "an archive, an image or a tree.txt";
+
 function checkStandardInput(sources: readonly string[]): void {
   if (sources.filter((source) => source === "-").length > 1) throw usage("standard input (-) can be read only once");
-  if (sources.includes("-") && process.stdin.isTTY) throw usage("standard input (-) is a terminal, expected a tar");
+  if (sources.includes("-")) standardInput(ARCHIVE);
 }
 
 async function findHoles(tree: Tree, flags: SourceFlags): Promise<void> {

@@ -6,6 +6,7 @@ import type { Volume, VolumeNode } from "../image/volume.ts";
 import { openImage } from "../sources/image.ts";
 import { usage } from "./failure.ts";
 import { hostPath } from "./path.ts";
+import { standardInput } from "./standard-input.ts";
 
 /** Opens IMAGE; `-` is standard input. */
 export async function openArgument(image: string | undefined): Promise<Volume> {
@@ -15,8 +16,7 @@ export async function openArgument(image: string | undefined): Promise<Volume> {
 /** Where the bytes of IMAGE come from. */
 export function imageArgument(image: string | undefined): string | NodeJS.ReadStream {
   if (image === undefined) throw usage("no IMAGE given: a file, a block device, or - for standard input");
-  if (image === "-" && process.stdin.isTTY) throw usage("standard input (-) is a terminal, expected an image");
-  return image === "-" ? process.stdin : hostPath(image);
+  return image === "-" ? standardInput("an image") : hostPath(image);
 }
 
 /** The node at PATH, in which `\xNN` stands for a byte. Throws `source` when nothing is there. */

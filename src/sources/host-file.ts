@@ -70,7 +70,11 @@ class HostFileContent implements Content, FileState {
     try {
       return host.files.openRead(this.path);
     } catch (error) {
-      if (!isGone(error)) throw error;
+      if (!isGone(error)) {
+        // What cannot even be opened, such as a socket, is no longer the file.
+        const kind = host.files.stat(this.path)?.kind ?? "file";
+        throw kind === "file" ? error : this.#changed("kind", kind, "file");
+      }
       throw new FsynthError(
         "source",
         `host file ${quoteName(this.path)} is gone; expected the ${this.size} bytes seen when the tree was made`,

@@ -64,7 +64,8 @@ function isCpio(head: Uint8Array): boolean {
 function isFfs(head: Uint8Array, at: number): boolean {
   if (head.length < at + 1376) return false;
   const view = viewOf(head);
-  return [true, false].some((little) => [0x00011954, 0x19540119].includes(view.getUint32(at + 1372, little)));
+  // UFS1, UFS2, UFS2 with extended attributes.
+  return [true, false].some((little) => [0x00011954, 0x19540119, 0x19012038].includes(view.getUint32(at + 1372, little)));
 }
 
 function starts(head: Uint8Array, ...bytes: readonly number[]): boolean {
