@@ -71,30 +71,33 @@ function moduleBytes(): Uint8Array<ArrayBuffer> {
   const [at, end, lane] = [0, 1, 2]; // parameters, and the first of four locals
   const each = (work: (i: number) => number[]): number[] => [0, 1, 2, 3].flatMap(work);
   const body = [
-    ...[1, 4, I64], // one run of locals: four of 64 bits
-    ...each((i) => [op.i32Const, LANES, op.i64Load, 3, i * 8, op.localSet, lane + i]),
-    ...[op.loop, VOID],
+    [1, 4, I64], // one run of locals: four of 64 bits
+    each((i) => [op.i32Const, LANES, op.i64Load, 3, i * 8, op.localSet, lane + i]),
+    [op.loop, VOID],
     // lane = rotl(lane + input * P2, 31) * P1
-    ...each((i) => [
-      ...[op.localGet, lane + i],
-      ...[op.localGet, at, op.i64Load, 3, i * 8, op.i64Const, ...signed(P2), op.i64Mul],
-      ...[op.i64Add, op.i64Const, 31, op.i64Rotl, op.i64Const, ...signed(P1), op.i64Mul],
-      ...[op.localSet, lane + i],
-    ]),
-    ...[op.localGet, at, op.i32Const, 32, op.i32Add, op.localTee, at],
-    ...[op.localGet, end, op.i32LtU, op.brIf, 0],
-    op.end,
-    ...each((i) => [op.i32Const, LANES, op.localGet, lane + i, op.i64Store, 3, i * 8]),
-    op.end,
+    each((i) =>
+      [
+        [op.localGet, lane + i],
+        [op.localGet, at, op.i64Load, 3, i * 8, op.i64Const, ...signed(P2), op.i64Mul],
+        [op.i64Add, op.i64Const, 31, op.i64Rotl, op.i64Const, ...signed(P1), op.i64Mul],
+        [op.localSet, lane + i],
+      ].flat(),
+    ),
+    [op.localGet, at, op.i32Const, 32, op.i32Add, op.localTee, at],
+    [op.localGet, end, op.i32LtU, op.brIf, 0],
+    [op.end],
+    each((i) => [op.i32Const, LANES, op.localGet, lane + i, op.i64Store, 3, i * 8]),
+    [op.end],
+  ].flat();
+  const module = [
+    [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
+    section(1, [1, 0x60, 2, I32, I32, 0]), // one type: two numbers, no result
+    section(3, [1, 0]), // one function of that type
+    section(5, [1, 0, 1]), // one memory of at least one page
+    section(7, [2, ...named("run"), 0, 0, ...named("memory"), 2, 0]), // what is exported
+    section(10, [1, ...unsigned(body.length), ...body]),
   ];
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
-    ...section(1, [1, 0x60, 2, I32, I32, 0]), // one type: two numbers, no result
-    ...section(3, [1, 0]), // one function of that type
-    ...section(5, [1, 0, 1]), // one memory of at least one page
-    ...section(7, [2, ...named("run"), 0, 0, ...named("memory"), 2, 0]), // what is exported
-    ...section(10, [1, ...unsigned(body.length), ...body]),
-  ]);
+  return Uint8Array.from(module.flat());
 }
 
 function section(id: number, content: readonly number[]): number[] {
